@@ -1,0 +1,80 @@
+/**
+ * Builds `dist/`: the server as one file with all it needs, and the static files in `assets.json`.
+ * `npm run build`; also what `npm start`, the tests and the image run.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { type BuildOptions, build } from 'esbuild';
+import type { Asset, Assets } from '../src/assets.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+
+/** How the server is bundled. */
+export const serverOptions = {
+  absWorkingDir: ROOT,
+  entryPoints: ['src/index.ts'],
+  outfile: 'dist/index.js',
+  bundle: true,
+  platform: 'node',
+  target: 'node20.19',
+  format: 'esm',
+  loader: { '.lua': 'text' },
+  legalComments: 'linked',
+  // Some packages are CommonJS and call `require` for Node's own modules.
+  banner: {
+    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+  },
+} satisfies BuildOptions;
+
+/** Makes the static files: minified, compressed once and for all, named after their content. */
+export async function buildAssets(): Promise<Assets> {
+  const { outputFiles } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: ['src/client/style.css', 'src/client/icon.svg'],
+    outdir: 'dist',
+    loader: { '.svg': 'copy' },
+    bundle: true,
+    minify: true,
+    write: false,
+  });
+  const content = (name: string) => {
+    const file = outputFiles.find(({ path }) => path.endsWith(`/${name}`));
+    if (!file) throw new Error(`the build made no ${name}`);
+    return file.contents;
+  };
+  return {
+    'style.css': asset('style.css', 'text/css; charset=utf-8', content('style.css')),
+    'icon.svg': asset('icon.svg', 'image/svg+xml', content('icon.svg')),
+  };
+}
+
+function asset(name: string, type: string, content: Uint8Array): Asset {
+  const hash = createHash('sha256').update(content).digest('hex').slice(0, 8);
+  const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+  return {
+    file: name.replace('.', `.${hash}.`),
+    type,
+    identity: base64(content),
+    gzip: base64(gzipSync(content, { level: 9 })),
+    br: base64(
+      brotliCompressSync(content, {
+        params: { [constants.BROTLI_PARAM_SIZE_HINT]: content.length },
+      }),
+    ),
+  };
+}
+
+/** Writes `dist/assets.json`. */
+export async function writeAssets(): Promise<void> {
+  await mkdir(resolve(ROOT, 'dist'), { recursive: true });
+  await writeFile(resolve(ROOT, 'dist/assets.json'), JSON.stringify(await buildAssets()));
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await rm(resolve(ROOT, 'dist'), { recursive: true, force: true });
+  await writeAssets();
+  await build(serverOptions);
+}

@@ -1,0 +1,137 @@
+import { type Context, Hono } from 'hono';
+import { accepts } from 'hono/accepts';
+import { methodNotAllowed } from 'hono/method-not-allowed';
+import { requestId } from 'hono/request-id';
+import type { Dependencies, Env } from './env.ts';
+import { LANGUAGES, type Language, MESSAGES } from './i18n.ts';
+import { parseMemo, versionOf } from './memos.ts';
+import { accessLog } from './middleware/access-log.ts';
+import { sameOrigin } from './middleware/same-origin.ts';
+import { securityHeaders } from './middleware/security-headers.ts';
+import { strictPath } from './middleware/strict-path.ts';
+import { type Draft, ErrorPage } from './pages/error.tsx';
+import { Problem, toProblem } from './problem.ts';
+import { assetRoutes } from './routes/assets.ts';
+import { authRoutes } from './routes/auth.ts';
+import { healthRoutes } from './routes/health.ts';
+import { memoRoutes } from './routes/memos.tsx';
+import { pageRoutes } from './routes/page.tsx';
+import { randomToken } from './sessions.ts';
+
+/** The whole application; it owns nothing, and whoever made `deps` ends them. */
+export function createApp(deps: Dependencies): Hono<Env> {
+  const { config, assets, log, shutdown } = deps;
+  const app = new Hono<Env>();
+
+  app.use(requestId({ headerName: '' }));
+  app.use(accessLog(log));
+  app.use(securityHeaders(config.publicUrl.startsWith('https:')));
+  app.use(async (c, next) => {
+    const language = accepts(c, {
+      header: 'Accept-Language',
+      supports: LANGUAGES,
+      default: 'ko',
+      match: preferred,
+    }) as Language;
+    const loginUrl = `${config.publicUrl}/login`;
+    const path = config.prefix + c.req.path.slice(config.basePath.length);
+    const t = MESSAGES[language];
+    c.set('site', { language, t, prefix: config.prefix, path, loginUrl, assets });
+    await next();
+    // Whatever does not say otherwise is about a person.
+    if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'private, no-store');
+    // A balancer learns from this that the connection must not be used again.
+    if (shutdown.aborted) c.header('Connection', 'close');
+  });
+  app.use(strictPath());
+  app.use(sameOrigin(new URL(config.publicUrl).origin));
+  app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (c, methods) =>
+        answerProblem(
+          c,
+          new Problem(405, 'method-not-allowed', { headers: { Allow: methods.join(', ') } }),
+        ),
+    }),
+  );
+
+  const health = healthRoutes(deps);
+  const routes = new Hono<Env>();
+  routes.route('/', health);
+  routes.route('/', authRoutes(deps));
+  routes.route('/assets', assetRoutes(assets));
+  routes.route('/memo', memoRoutes(deps));
+
+  const page = pageRoutes(deps);
+  const base = config.basePath;
+  app.route(base || '/', routes);
+  // The prefix with and without the slash is the same page, and the health checks of a balancer
+  // do not know the prefix.
+  app.route(base || '/', page);
+  if (base) {
+    app.route(`${base}/`, page);
+    app.route('/', health);
+  }
+
+  app.notFound((c) => answerProblem(c, new Problem(404, 'not-found')));
+  app.onError((error, c) => {
+    const problem = toProblem(error);
+    if (problem.code === 'internal') {
+      // Not the error itself: a Redis error carries its command, and that a person's text.
+      log.error({ id: c.get('requestId'), error: error.stack }, 'request failed');
+    } else if (problem !== error) {
+      c.set('reason', error.message);
+    }
+    return answerProblem(c, problem);
+  });
+  return app;
+}
+
+/** The reader's first language that we have, by weight and then by order. */
+function preferred(
+  accepted: { type: string; q: number }[],
+  { default: fallback }: { default: string },
+) {
+  const known = accepted
+    .filter(({ q }) => q > 0)
+    .sort((a, b) => b.q - a.q)
+    .map(({ type }) => type.toLowerCase().split('-', 1)[0] as Language);
+  return known.find((language) => LANGUAGES.includes(language)) ?? fallback;
+}
+
+/** A problem as the asker reads it: a page for a browser, else `problem+json` (RFC 9457). */
+function answerProblem(c: Context<Env>, problem: Problem): Response | Promise<Response> {
+  const { status, code, headers, memo } = problem;
+  const site = c.get('site');
+  for (const [name, value] of Object.entries(headers)) c.header(name, value);
+  if (c.get('form') || c.req.header('Accept')?.includes('text/html')) {
+    return c.html(
+      <ErrorPage
+        site={site}
+        problem={problem}
+        requestId={c.get('requestId')}
+        draft={readDraft(c, problem)}
+      />,
+      status,
+    );
+  }
+  const [title, detail] = site.t.problems[code];
+  const body = JSON.stringify({ type: 'about:blank', title, status, detail, code });
+  return c.body(memo === undefined ? body : `${body.slice(0, -1)},"memo":${memo}}`, status, {
+    'Content-Type': 'application/problem+json',
+  });
+}
+
+/** What a form wanted to save when it failed, ready to be sent once more. */
+function readDraft(c: Context<Env>, { code, memo }: Problem): Draft | undefined {
+  const form = c.get('form');
+  const text = form?.get('text');
+  if (!form || text === undefined) return undefined;
+  const fields = new Map([...form].filter(([name]) => ['key', 'version', 'before'].includes(name)));
+  // The next attempt is meant: as a new memo, or as the successor of the text that is shown.
+  if (code === 'key-reused' || code === 'bad-key') fields.set('key', randomToken());
+  const present = memo === undefined ? undefined : parseMemo(memo);
+  if (present) fields.set('version', String(versionOf(present)));
+  return { action: c.get('site').path, text, fields, present };
+}

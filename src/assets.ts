@@ -1,0 +1,12 @@
+/** A static file as it goes over the wire, in base64. */
+export interface Asset {
+  /** its name with a hash of its content, e.g. `style.1a2b3c4d.css` */
+  file: string;
+  type: string;
+  identity: string;
+  gzip: string;
+  br: string;
+}
+
+/** Static files by their plain names: a fixed set, made by the build. */
+export type Assets = Record<'style.css' | 'icon.svg', Asset>;

@@ -1,0 +1,57 @@
+import type { Assets } from './assets.ts';
+import type { Config } from './config.ts';
+import type { Language, Messages } from './i18n.ts';
+import type { MemoStore } from './memos.ts';
+import type { Form } from './middleware/body.ts';
+import type { Naver } from './naver.ts';
+import type { Session, SessionStore } from './sessions.ts';
+
+/** Where the application writes what happened: pino has this shape. */
+export interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** Everything that the application is made of; whoever calls `createApp` owns it. */
+export interface Dependencies {
+  config: Config;
+  memos: MemoStore;
+  sessions: SessionStore;
+  naver: Naver;
+  assets: Assets;
+  log: Log;
+  /** resolves when Redis can be read and written */
+  checkStorage: () => Promise<unknown>;
+  /** aborted when the server is about to stop: it is not ready any more, and closes connections */
+  shutdown: AbortSignal;
+}
+
+/** What every page needs besides its own content. */
+export interface Site {
+  language: Language;
+  t: Messages;
+  /** in front of every path of ours, see `Config.prefix` */
+  prefix: string;
+  /** the request's own path as the browser sees it */
+  path: string;
+  /** absolute, so that a login ends on the host where it began (localhost, not 127.0.0.1) */
+  loginUrl: string;
+  assets: Assets;
+}
+
+/** Hono's types for our contexts. */
+export interface Env {
+  /** of the Node adapter; absent elsewhere */
+  Bindings: { incoming?: { url?: string } };
+  Variables: {
+    requestId: string;
+    site: Site;
+    /** set by the session middleware */
+    session: Session | undefined;
+    /** what was posted by a form, so that no error loses it */
+    form: Form | undefined;
+    /** why the request failed, for the log */
+    reason: string | undefined;
+  };
+}

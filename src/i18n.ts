@@ -1,0 +1,213 @@
+/** What the pages say, in Korean and English. */
+
+const ko = {
+  title: '메모',
+  tagline: '적어 두면, 어느 기기에서든 다시 찾습니다.',
+  login: '네이버 로그인',
+  logout: '로그아웃',
+  skip: '본문으로 건너뛰기',
+  greeting: (name: string) => `${name}님의 메모`,
+  member: '회원',
+  newMemo: '새 메모',
+  placeholder: '무엇이든 적어 보세요',
+  save: '저장',
+  cancel: '취소',
+  memos: '메모',
+  pinned: '고정한 메모',
+  empty: '아직 메모가 없습니다. 첫 메모를 적어 보세요.',
+  noMore: '더 오래된 메모가 없습니다.',
+  older: '이전 메모 더 보기',
+  newest: '최신 메모로',
+  edit: '수정',
+  editMemo: '메모 수정',
+  edited: (time: string) => `${time} 수정됨`,
+  remove: '삭제',
+  removed: '메모를 삭제했습니다.',
+  undo: '되돌리기',
+  pin: '고정',
+  unpin: '고정 해제',
+  yourText: '내가 쓴 글',
+  theirText: '지금 저장되어 있는 글',
+  saveAgain: '다시 저장',
+  overwrite: '내 글로 저장',
+  retry: '다시 시도',
+  back: '메모로 돌아가기',
+  loginInNewTab: '새 탭에서 네이버 로그인',
+  textKept: '쓰던 글은 아래에 그대로 있습니다.',
+  requestId: '요청 번호',
+  problems: {
+    'bad-request': ['요청을 이해할 수 없습니다', '주소나 보낸 내용을 확인해 주세요.'],
+    'bad-path': ['주소가 올바르지 않습니다', '주소를 다시 확인해 주세요.'],
+    'not-found': ['찾을 수 없습니다', '주소가 바뀌었거나 삭제된 메모일 수 있습니다.'],
+    'method-not-allowed': ['지원하지 않는 요청입니다', '메모 화면에서 다시 시도해 주세요.'],
+    'logged-out': ['로그인이 필요합니다', '로그인한 뒤 다시 저장해 주세요.'],
+    'cross-site': [
+      '다른 사이트에서 보낸 요청이라 거절했습니다',
+      '메모 화면에서 직접 다시 시도해 주세요.',
+    ],
+    'too-large': ['보낸 내용이 너무 큽니다', '메모는 20,000자까지 저장할 수 있습니다.'],
+    'unsupported-type': ['지원하지 않는 형식입니다', 'JSON 또는 폼으로 보내 주세요.'],
+    'not-json': ['JSON을 읽을 수 없습니다', '{"text":"…"} 형태의 JSON 객체를 보내 주세요.'],
+    'text-missing': ['메모 내용이 없습니다', 'text에 글을 담아 보내 주세요.'],
+    'text-blank': ['메모가 비어 있습니다', '한 글자 이상 적어 주세요.'],
+    'text-too-long': [
+      '메모가 너무 깁니다',
+      '20,000자까지 저장할 수 있습니다. 나누어 저장해 주세요.',
+    ],
+    'text-invalid': [
+      '저장할 수 없는 문자가 있습니다',
+      '깨진 문자나 NUL 문자를 지우고 다시 저장해 주세요.',
+    ],
+    'nothing-to-change': ['바꿀 내용이 없습니다', 'text 또는 pin을 보내 주세요.'],
+    'bad-key': ['Idempotency-Key가 올바르지 않습니다', '1~100자의 ASCII 문자를 사용해 주세요.'],
+    'key-reused': [
+      '방금 저장한 메모와 내용이 다릅니다',
+      '아직 저장되지 않았습니다. 다시 저장하면 새 메모가 됩니다.',
+    ],
+    changed: [
+      '그사이 다른 곳에서 메모가 수정되었습니다',
+      '두 글을 비교해 보고, 합치거나 골라서 저장해 주세요.',
+    ],
+    'too-many-pins': ['더 고정할 수 없습니다', '메모는 100개까지 고정할 수 있습니다.'],
+    'storage-down': [
+      '지금은 저장소에 연결할 수 없습니다',
+      '잠시 후 다시 시도해 주세요. 저장된 메모는 안전합니다.',
+    ],
+    'storage-full': [
+      '저장 공간이 가득 찼습니다',
+      '지금은 새로 저장할 수 없지만, 저장된 메모는 그대로 볼 수 있습니다.',
+    ],
+    internal: ['문제가 생겼습니다', '잠시 후 다시 시도해 주세요.'],
+    'login-refused': ['로그인을 취소했습니다', '메모를 쓰려면 다시 로그인해 주세요.'],
+    'login-expired': [
+      '로그인이 완료되지 않았습니다',
+      '시간이 지났거나 다른 곳에서 시작한 로그인입니다. 다시 로그인해 주세요.',
+    ],
+    'naver-unavailable': [
+      '네이버가 응답하지 않습니다',
+      '네이버 쪽의 일시적인 문제입니다. 잠시 후 다시 로그인해 주세요.',
+    ],
+    'naver-misconfigured': [
+      '로그인 설정에 문제가 있습니다',
+      '이 서버의 네이버 로그인 설정이 올바르지 않습니다. 운영자에게 알려 주세요.',
+    ],
+  },
+};
+
+export type Messages = typeof ko;
+export type ProblemCode = keyof Messages['problems'];
+
+const en: Messages = {
+  title: 'memo',
+  tagline: 'Write it down, find it again on any device.',
+  login: 'Log in with Naver',
+  logout: 'Log out',
+  skip: 'Skip to content',
+  greeting: (name) => `${name}’s memos`,
+  member: 'Member',
+  newMemo: 'New memo',
+  placeholder: 'Write anything',
+  save: 'Save',
+  cancel: 'Cancel',
+  memos: 'Memos',
+  pinned: 'Pinned',
+  empty: 'No memos yet. Write your first one.',
+  noMore: 'There are no older memos.',
+  older: 'Older memos',
+  newest: 'Newest memos',
+  edit: 'Edit',
+  editMemo: 'Edit memo',
+  edited: (time) => `edited ${time}`,
+  remove: 'Delete',
+  removed: 'Memo deleted.',
+  undo: 'Undo',
+  pin: 'Pin',
+  unpin: 'Unpin',
+  yourText: 'Your text',
+  theirText: 'The text as it is stored now',
+  saveAgain: 'Save again',
+  overwrite: 'Save mine',
+  retry: 'Try again',
+  back: 'Back to your memos',
+  loginInNewTab: 'Log in with Naver in a new tab',
+  textKept: 'What you wrote is still here, below.',
+  requestId: 'Request',
+  problems: {
+    'bad-request': ['This request makes no sense', 'Check the address and what was sent.'],
+    'bad-path': ['This is not a valid address', 'Check the address.'],
+    'not-found': ['Not found', 'The address is wrong, or the memo was deleted.'],
+    'method-not-allowed': ['This request is not supported', 'Try again from the memo page.'],
+    'logged-out': ['You are not logged in', 'Log in, then save again.'],
+    'cross-site': [
+      'Refused: the request came from another site',
+      'Try again from the memo page itself.',
+    ],
+    'too-large': ['Too much was sent', 'A memo can hold 20,000 characters.'],
+    'unsupported-type': ['This content type is not supported', 'Send JSON or a form.'],
+    'not-json': ['This is not a JSON object', 'Send an object such as {"text":"…"}.'],
+    'text-missing': ['The text is missing', 'Send a string as "text".'],
+    'text-blank': ['The memo is empty', 'Write at least one character.'],
+    'text-too-long': ['The memo is too long', 'It can hold 20,000 characters. Please split it.'],
+    'text-invalid': [
+      'The memo has characters that cannot be stored',
+      'Remove broken characters and NUL, then save again.',
+    ],
+    'nothing-to-change': ['There is nothing to change', 'Send "text" or "pin".'],
+    'bad-key': ['The Idempotency-Key is not valid', 'Use 1 to 100 ASCII characters.'],
+    'key-reused': [
+      'This differs from the memo that was just saved',
+      'It is not saved yet. Saving again makes a new memo.',
+    ],
+    changed: [
+      'The memo was changed elsewhere in the meantime',
+      'Compare both texts, then merge or choose, and save.',
+    ],
+    'too-many-pins': ['No more memos can be pinned', 'Up to 100 memos can be pinned.'],
+    'storage-down': [
+      'The storage cannot be reached right now',
+      'Please try again in a moment. Saved memos are safe.',
+    ],
+    'storage-full': [
+      'The storage is full',
+      'Nothing new can be saved right now; what is saved can still be read.',
+    ],
+    internal: ['Something went wrong', 'Please try again in a moment.'],
+    'login-refused': ['The login was cancelled', 'Log in again to write memos.'],
+    'login-expired': [
+      'The login was not completed',
+      'It took too long or was begun elsewhere. Please log in again.',
+    ],
+    'naver-unavailable': [
+      'Naver does not answer',
+      'This is a passing problem at Naver. Please log in again later.',
+    ],
+    'naver-misconfigured': [
+      'The login is not set up correctly',
+      'This server’s Naver login settings are wrong. Please tell the operator.',
+    ],
+  },
+};
+
+export const MESSAGES = { ko, en };
+export type Language = keyof typeof MESSAGES;
+export const LANGUAGES: Language[] = ['ko', 'en'];
+
+/** Memos' times are shown in Korea's: the server does not know the reader's zone. */
+const TIME_ZONE = 'Asia/Seoul';
+const formats = {
+  ko: new Intl.DateTimeFormat('ko', { dateStyle: 'long', timeStyle: 'short', timeZone: TIME_ZONE }),
+  en: new Intl.DateTimeFormat('en', {
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    hour: 'numeric',
+    minute: '2-digit',
+    timeZone: TIME_ZONE,
+    timeZoneName: 'short',
+  }),
+};
+
+/** A time for people, in Korea's zone. @param time in ms */
+export function formatTime(language: Language, time: number): string {
+  return formats[language].format(time);
+}

@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { serve } from '@hono/node-server';
+import { pino } from 'pino';
+import { createApp } from './app.tsx';
+import { type Config, readConfig } from './config.ts';
+import { createMemoStore } from './memos.ts';
+import { createNaver } from './naver.ts';
+import { checkRedis, connectRedis } from './redis.ts';
+import { createSessionStore } from './sessions.ts';
+
+const config = readConfigOrExit();
+const log = pino({
+  level: config.logLevel,
+  base: undefined,
+  timestamp: pino.stdTimeFunctions.isoTime,
+});
+const redis = await connectRedis(config.redis, log);
+const stop = new AbortController();
+
+const app = createApp({
+  config,
+  memos: createMemoStore(redis),
+  sessions: createSessionStore(redis),
+  naver: createNaver(config, fetch),
+  assets: JSON.parse(readFileSync(new URL('assets.json', import.meta.url), 'utf8')),
+  log,
+  checkStorage: () => checkRedis(redis),
+  shutdown: stop.signal,
+});
+
+const server = serve({
+  fetch: app.fetch,
+  port: config.port,
+  hostname: config.host,
+  serverOptions: {
+    // Longer than the balancer's 60 s: it must be the one that closes an idle connection.
+    keepAliveTimeout: 75_000,
+    headersTimeout: 15_000,
+    requestTimeout: 30_000,
+  },
+});
+server.once('listening', () => log.info({ url: config.publicUrl, port: config.port }, 'listening'));
+server.once('error', (error) => exit(`cannot listen on port ${config.port}: ${error.message}`));
+
+const signal = await new Promise<NodeJS.Signals>((resolve) => {
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve);
+});
+log.info({ signal }, 'stopping');
+stop.abort();
+// The balancer needs a moment to see that we are not ready; whoever pressed Ctrl-C does not.
+if (signal === 'SIGTERM') await delay(5_000);
+const closed = new Promise((resolve) => server.close(resolve));
+await Promise.race([closed, delay(15_000, undefined, { ref: false })]);
+await redis.quit().catch(() => redis.disconnect());
+log.info({}, 'stopped');
+process.exit(0);
+
+function readConfigOrExit(): Config {
+  try {
+    return readConfig(process.env);
+  } catch (error) {
+    return exit(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function exit(message: string): never {
+  process.stderr.write(`memo: ${message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,184 @@
+-- The memo store's scripts. Every one works on ONE list, named by KEYS[1]; ARGV[1] names the
+-- operation. A script runs alone, so nobody sees it half done, and what it wrote is in the AOF as
+-- one transaction.
+--
+-- Invariant: ids ascend from head to tail; elements without an id (memo.py wrote them) stand only
+-- at the tail, because whatever pushes there numbers them first. So ids can be searched by halving.
+-- JSON is never decoded here: Lua would turn [] into {} and round numbers.
+
+local list = KEYS[1]
+
+-- Members after "id" are not looked at; memo.py writes a space after its colons, so an "id" of its
+-- making does not look like ours.
+local function id_of(memo)
+  return tonumber(string.match(memo, '^{"id":(%d+)[,}]'))
+end
+
+local function with_id(id, members)
+  return string.format('{"id":%.0f%s', id, members)
+end
+
+-- Redis's own clock in microseconds: one clock for all servers of the app.
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+
+-- Index of the first memo whose id is not below `id`; elements without one come after all ids.
+-- O(log n) LINDEX calls, each of which walks from the nearer end over the list's nodes.
+local function search(id)
+  local low, high = 0, redis.call('LLEN', list)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if (id_of(redis.call('LINDEX', list, middle)) or math.huge) < id then
+      low = middle + 1
+    else
+      high = middle
+    end
+  end
+  return low
+end
+
+-- Numbers the elements at the tail that have no id, keeping their order: 1, 2, 3… when nothing
+-- dates them because the whole list is of memo.py's, else the present time.
+-- One LINDEX when there is nothing to do; O(k) for k such elements.
+local function number()
+  local last = redis.call('LINDEX', list, -1)
+  if not last or id_of(last) then return end
+  local first = search(math.huge)
+  local id = 1
+  if first > 0 then
+    id = math.max(now(), id_of(redis.call('LINDEX', list, first - 1)) + 1)
+  end
+  local popped = redis.call('RPOP', list, redis.call('LLEN', list) - first)
+  for i = #popped, 1, -1 do
+    -- A foreign "id" would hide ours from a JSON reader, so it is kept under another name.
+    local object = string.gsub(popped[i], '([{,]%s*)"id"(%s*:)', '%1"_id"%2')
+    local members = string.match(object, '^%s*{%s*(.*)$')
+    if not members then members = '"text":' .. cjson.encode(popped[i]) .. '}' end
+    if members ~= '}' then members = ',' .. members end
+    redis.call('RPUSH', list, with_id(id, members))
+    id = id + 1
+  end
+end
+
+local operations = {}
+
+-- append(members, needle): adds `{"id":…<members>` at the tail, or finds the one among the last 200
+-- that carries the idempotency key (`needle`, as it stands in the JSON; empty for none).
+-- Returns {1 if added else 0, the memo}. O(1); with a needle O(bytes of 200 memos).
+function operations.append(members, needle)
+  number()
+  if needle ~= '' then
+    for _, memo in ipairs(redis.call('LRANGE', list, -200, -1)) do
+      if string.find(memo, needle, 1, true) then return { 0, memo } end
+    end
+  end
+  local id = now()
+  local last = redis.call('LINDEX', list, -1)
+  if last then id = math.max(id, id_of(last) + 1) end
+  local memo = with_id(id, members)
+  redis.call('RPUSH', list, memo)
+  return { 1, memo }
+end
+
+-- page(before, limit): up to `limit` memos with ids below `before` (empty: the newest), oldest
+-- first. O(limit) near the tail, O(log n) more elsewhere.
+function operations.page(before, limit)
+  number()
+  local stop = before == '' and redis.call('LLEN', list) or search(tonumber(before))
+  if stop == 0 then return {} end
+  return redis.call('LRANGE', list, math.max(0, stop - tonumber(limit)), stop - 1)
+end
+
+-- find(id…): the memos of these ids, nothing for one that is not there, then the time. O(log n) each.
+function operations.find(...)
+  local found = {}
+  for _, id in ipairs({ ... }) do
+    local memo = redis.call('LINDEX', list, search(tonumber(id)))
+    if memo and id_of(memo) == tonumber(id) then found[#found + 1] = memo end
+  end
+  found[#found + 1] = string.format('%.0f', now())
+  return found
+end
+
+-- replace(old, new): puts `new` in the place of `old`, both whole elements of one id. Returns 1, or
+-- 0 when the list does not hold exactly `old` any more. O(log n).
+function operations.replace(old, new)
+  local index = search(id_of(old))
+  if redis.call('LINDEX', list, index) ~= old then return 0 end
+  redis.call('LSET', list, index, new)
+  return 1
+end
+
+-- insert(memo): puts a memo back to its place by id. When another memo has got that id meanwhile
+-- (an emptied list numbered anew), it takes the next free one. Returns {1, the memo}, or {0, the
+-- memo} when the very same one is there already. O(log n) to find the place, O(n) to open it.
+function operations.insert(memo)
+  number()
+  local id = id_of(memo)
+  local members = string.match(memo, '^{"id":%d+(.*)$')
+  local index = search(id)
+  local there = redis.call('LINDEX', list, index)
+  while there and id_of(there) == id do
+    if there == memo then return { 0, memo } end
+    id, index = id + 1, index + 1
+    memo = with_id(id, members)
+    there = redis.call('LINDEX', list, index)
+  end
+  if there then
+    redis.call('LINSERT', list, 'BEFORE', there, memo)
+  else
+    redis.call('RPUSH', list, memo)
+  end
+  return { 1, memo }
+end
+
+-- The trash is a list of the same memos, each with "deleted" as its last member, newest last.
+
+local KEEP = 30 * 24 * 60 * 60 -- seconds
+
+local function deleted_at(entry)
+  return tonumber(string.match(entry, ',"deleted":(%d+)}$'))
+end
+
+-- Drops what was deleted more than 30 days ago. O(what is dropped).
+local function expire()
+  local limit = now() - KEEP * 1000000
+  local oldest = redis.call('LINDEX', list, 0)
+  while oldest and (deleted_at(oldest) or 0) < limit do
+    redis.call('LPOP', list)
+    oldest = redis.call('LINDEX', list, 0)
+  end
+end
+
+-- discard(memo): adds the memo to the trash. The same memo, put there by an attempt whose end
+-- nobody saw, is not kept twice. Returns the entry. O(bytes of 200 entries).
+function operations.discard(memo)
+  expire()
+  local start = string.sub(memo, 1, -2) .. ',"deleted":'
+  for _, entry in ipairs(redis.call('LRANGE', list, -200, -1)) do
+    if string.sub(entry, 1, #start) == start then redis.call('LREM', list, -1, entry) end
+  end
+  local entry = string.format('%s%.0f}', start, now())
+  redis.call('RPUSH', list, entry)
+  redis.call('EXPIRE', list, KEEP)
+  return entry
+end
+
+-- discarded(id): {entry, memo} of the newest entry of this id, or nothing. O(n) from the newest.
+function operations.discarded(id)
+  local limit = now() - KEEP * 1000000
+  for stop = redis.call('LLEN', list) - 1, 0, -100 do
+    local entries = redis.call('LRANGE', list, math.max(0, stop - 99), stop)
+    for i = #entries, 1, -1 do
+      local entry = entries[i]
+      if id_of(entry) == tonumber(id) and (deleted_at(entry) or 0) >= limit then
+        return { entry, (string.gsub(entry, ',"deleted":%d+}$', '}')) }
+      end
+    end
+  end
+  return {}
+end
+
+return operations[ARGV[1]](unpack(ARGV, 2))

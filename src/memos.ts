@@ -1,0 +1,322 @@
+/**
+ * The memo store.
+ *
+ * Keys, per person (each script and command works on one, so a cluster may spread them):
+ * - `user:<id>:memos`  list, one JSON object a memo, oldest first: the truth
+ * - `user:<id>:trash`  list, deleted memos with "deleted" (µs) as the last member, newest last
+ * - `user:<id>:pins`   set of ids: an index of the memos with "pin":true, never smaller than the
+ *                      truth, sometimes larger
+ *
+ * A memo is `{"id":…,"text":…}` and optionally "edited", "pin", "key"; other members are kept as
+ * they were written. "id" comes first: it is the time of creation in µs by Redis's clock, unique
+ * and ascending in the list, which is what makes every look-up a binary search.
+ *
+ * Whatever moves a memo between two keys writes the copy before it takes the original away, and
+ * tolerates finding its own earlier half: a crash or a lost reply can leave a memo in both places,
+ * never in none.
+ */
+import type { Cluster, Redis, Result } from 'ioredis';
+import script from './memos.lua';
+
+export type RedisClient = Redis | Cluster;
+
+declare module 'ioredis' {
+  interface RedisCommander<Context> {
+    /** One operation of memos.lua on one list. */
+    memos(key: string, operation: string, ...args: (string | number)[]): Result<unknown, Context>;
+  }
+}
+
+/** What the application reads of a stored memo. */
+export interface Memo {
+  /** creation time in µs, or a small number where nothing dates a memo of memo.py's */
+  id: number;
+  text: string;
+  /** µs */
+  edited?: number;
+  pin: boolean;
+}
+
+/** A memo's text may change under two hands; its pin may not. */
+export interface Change {
+  text?: string;
+  pin?: boolean;
+}
+
+export type Appended =
+  | { status: 'created' | 'existing'; memo: string }
+  /** the key was used for another text: nothing is stored */
+  | { status: 'key reused' };
+
+export type Outcome =
+  | { status: 'done'; memo: string }
+  /** somebody else changed the text: `memo` is the present one, nothing is stored */
+  | { status: 'changed'; memo: string }
+  | { status: 'missing' }
+  | { status: 'too many pins' };
+
+export type MemoStore = ReturnType<typeof createMemoStore>;
+
+/** The most that may be pinned: they are shown all at once, above the rest. */
+export const MAX_PINS = 100;
+
+/** Memos a chunk when all of them are read. */
+const CHUNK = 500;
+
+/** How often a change is tried anew when others keep changing the same memo. */
+const ATTEMPTS = 20;
+
+/**
+ * The memos of everybody. Methods return memos as their stored JSON; {@link parseMemo} reads one.
+ * Every method rejects when Redis refuses or does not answer; a write then has an unknown outcome
+ * and can be repeated safely: `append` by its key, the others by themselves.
+ */
+export function createMemoStore(redis: RedisClient) {
+  redis.defineCommand('memos', { numberOfKeys: 1, lua: script });
+
+  const memosKey = (user: string) => `user:${user}:memos`;
+  const trashKey = (user: string) => `user:${user}:trash`;
+  const pinsKey = (user: string) => `user:${user}:pins`;
+
+  /** The memo and Redis's time in µs. */
+  async function read(user: string, id: number): Promise<[memo: string | undefined, now: number]> {
+    const found = (await redis.memos(memosKey(user), 'find', id)) as string[];
+    const now = Number(found.pop());
+    return [found[0], now];
+  }
+
+  /** Takes `id` out of the index unless the memo is pinned, or was pinned again meanwhile. */
+  async function unindexPin(user: string, id: number): Promise<void> {
+    await redis.srem(pinsKey(user), id);
+    const [memo] = await read(user, id);
+    if (memo && parseMemo(memo).pin) await redis.sadd(pinsKey(user), id);
+  }
+
+  return {
+    /**
+     * Adds a memo. With a `key` that one of the last 200 memos carries, nothing is added: the
+     * outcome is the existing memo, or `key reused` when its text is another one.
+     */
+    async append(user: string, text: string, key?: string): Promise<Appended> {
+      const keyMember = key === undefined ? '' : `"key":${JSON.stringify(key)}`;
+      const members = `,"text":${JSON.stringify(text)}${keyMember && `,${keyMember}`}}`;
+      const [added, memo] = (await redis.memos(memosKey(user), 'append', members, keyMember)) as [
+        number,
+        string,
+      ];
+      if (added) return { status: 'created', memo };
+      return parseMemo(memo).text === text
+        ? { status: 'existing', memo }
+        : { status: 'key reused' };
+    },
+
+    /** Up to `limit` memos older than the id `before`, newest first; `next` when more follow. */
+    async page(
+      user: string,
+      limit: number,
+      before?: number,
+    ): Promise<{ memos: string[]; next?: number }> {
+      const found = (await redis.memos(
+        memosKey(user),
+        'page',
+        before ?? '',
+        limit + 1,
+      )) as string[];
+      const memos = found.reverse().slice(0, limit);
+      const last = memos.at(-1);
+      return found.length > limit && last ? { memos, next: idOf(last) } : { memos };
+    },
+
+    /** All memos, newest first, in chunks: memory stays flat. What is added meanwhile is left out. */
+    async *all(user: string): AsyncGenerator<string[], void> {
+      let before: number | undefined;
+      do {
+        const { memos, next } = await this.page(user, CHUNK, before);
+        yield memos;
+        before = next;
+      } while (before !== undefined);
+    },
+
+    /** The pinned memos, newest first. */
+    async pinned(user: string): Promise<string[]> {
+      const ids = (await redis.smembers(pinsKey(user))).map(Number).sort((a, b) => b - a);
+      if (ids.length === 0) return [];
+      const found = (await redis.memos(memosKey(user), 'find', ...ids)) as string[];
+      const pinned = found.slice(0, -1).filter((memo) => parseMemo(memo).pin);
+      const kept = new Set(pinned.map(idOf));
+      const stale = ids.filter((id) => !kept.has(id));
+      // Tidying is for later readings' sake: when Redis takes no writes, this one goes on.
+      await Promise.all(stale.map((id) => unindexPin(user, id).catch(() => {})));
+      return pinned;
+    },
+
+    /** One memo, or undefined. */
+    async find(user: string, id: number): Promise<string | undefined> {
+      return (await read(user, id))[0];
+    },
+
+    /**
+     * Changes a memo's text or pin.
+     * @param version what {@link versionOf} gave for the text that the change is based on; a memo
+     *   that has another one is left alone, unless it already is what the change makes of it (a
+     *   repeated request). Undefined: whatever the text is now.
+     */
+    async edit(user: string, id: number, change: Change, version?: number): Promise<Outcome> {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const [stored, now] = await read(user, id);
+        if (stored === undefined) return { status: 'missing' };
+        const memo = parseMemo(stored);
+        const text = change.text ?? memo.text;
+        const pin = change.pin ?? memo.pin;
+        const newText = text !== memo.text;
+        if (newText && version !== undefined && version !== versionOf(memo)) {
+          return { status: 'changed', memo: stored };
+        }
+        const members: Members = new Map();
+        if (newText) {
+          members.set('text', JSON.stringify(text));
+          members.set('edited', String(Math.max(now, versionOf(memo) + 1)));
+        }
+        if (pin !== memo.pin) members.set('pin', pin ? 'true' : undefined);
+        if (pin && !memo.pin) {
+          if ((await redis.scard(pinsKey(user))) >= MAX_PINS) return { status: 'too many pins' };
+          await redis.sadd(pinsKey(user), id);
+        }
+        const edited = members.size > 0 ? setMembers(stored, members) : stored;
+        if (edited !== stored && !(await redis.memos(memosKey(user), 'replace', stored, edited))) {
+          continue;
+        }
+        // Again after the truth is written: an unpinning elsewhere may have cleared the index.
+        if (change.pin) await redis.sadd(pinsKey(user), id);
+        if (change.pin === false) await unindexPin(user, id);
+        return { status: 'done', memo: edited };
+      }
+      throw new Error('the memo kept changing');
+    },
+
+    /**
+     * Moves a memo to the trash. One that is there already is `done`: a repeated request.
+     * @param version as for `edit`
+     */
+    async remove(user: string, id: number, version?: number): Promise<Outcome> {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const [memo] = await read(user, id);
+        if (memo === undefined) {
+          const [, trashed] = (await redis.memos(trashKey(user), 'discarded', id)) as string[];
+          return trashed === undefined ? { status: 'missing' } : { status: 'done', memo: trashed };
+        }
+        if (version !== undefined && version !== versionOf(parseMemo(memo))) {
+          return { status: 'changed', memo };
+        }
+        await redis.memos(trashKey(user), 'discard', memo);
+        // A memo that was edited in between is another element, and stays: once more from the start.
+        if ((await redis.lrem(memosKey(user), -1, memo)) === 0) continue;
+        if (parseMemo(memo).pin) await unindexPin(user, id);
+        return { status: 'done', memo };
+      }
+      throw new Error('the memo kept changing');
+    },
+
+    /**
+     * Moves a memo from the trash back to its old place. One that is in its place already is
+     * `done`, and its copy in the trash stays until it expires: a removal that has not ended yet
+     * may rely on it.
+     */
+    async restore(user: string, id: number): Promise<Outcome> {
+      const [entry, trashed] = (await redis.memos(trashKey(user), 'discarded', id)) as string[];
+      if (entry === undefined || trashed === undefined) {
+        const [memo] = await read(user, id);
+        return memo === undefined ? { status: 'missing' } : { status: 'done', memo };
+      }
+      const [inserted, memo] = (await redis.memos(memosKey(user), 'insert', trashed)) as [
+        number,
+        string,
+      ];
+      if (parseMemo(memo).pin) await redis.sadd(pinsKey(user), idOf(memo));
+      if (inserted) await redis.lrem(trashKey(user), -1, entry);
+      return { status: 'done', memo };
+    },
+
+    /** Deletes a memo that is in the trash for good. False when it is not there. */
+    async purge(user: string, id: number): Promise<boolean> {
+      const [entry] = (await redis.memos(trashKey(user), 'discarded', id)) as string[];
+      return entry !== undefined && (await redis.lrem(trashKey(user), -1, entry)) > 0;
+    },
+  };
+}
+
+/** The id in front of a stored memo. */
+function idOf(stored: string): number {
+  return Number(/^\{"id":(\d+)/.exec(stored)?.[1]);
+}
+
+/**
+ * Reads a stored memo, whoever wrote it: members of an unexpected type count as missing, and what
+ * has no text is shown as it is stored.
+ */
+export function parseMemo(stored: string): Memo {
+  const { text, edited, pin } = parseObject(stored);
+  return {
+    id: idOf(stored),
+    text: typeof text === 'string' ? text : stored,
+    ...(Number.isSafeInteger(edited) && { edited: edited as number }),
+    pin: pin === true,
+  };
+}
+
+function parseObject(json: string): Record<string, unknown> {
+  try {
+    return JSON.parse(json);
+  } catch {
+    // Nobody but a hand in Redis writes this; one such element must not hide the other memos.
+    return {};
+  }
+}
+
+/** The version of a memo's text: changes with every edit, and only then. */
+export function versionOf(memo: Memo): number {
+  return memo.edited ?? memo.id;
+}
+
+/** Values as JSON source; undefined takes the member out. */
+type Members = Map<string, string | undefined>;
+
+/**
+ * Sets members of a JSON object in its source text. The others keep their exact source, which
+ * parsing and printing would change (numbers beyond 2^53, `1.0`, repeated names).
+ */
+export function setMembers(json: string, members: Members): string {
+  const left = new Map(members);
+  const sources: string[] = [];
+  const write = (name: string, value: string | undefined) => {
+    if (value !== undefined) sources.push(`${name}:${value}`);
+  };
+  for (const [source, value] of membersOf(json)) {
+    const name = JSON.parse(source) as string;
+    write(source, members.has(name) ? left.get(name) : value);
+    left.delete(name);
+  }
+  for (const [name, value] of left) write(JSON.stringify(name), value);
+  return `{${sources.join(',')}}`;
+}
+
+/** Top-level members of a JSON object: the sources of name and value. */
+function membersOf(json: string): [name: string, value: string][] {
+  const members: [string, string][] = [];
+  let depth = 0;
+  let start = 0;
+  let colon = 0;
+  for (const { 0: token, index } of json.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]/g)) {
+    const closes = token === '}' || token === ']';
+    if (depth === 1 && (token === ',' || closes) && colon > start) {
+      members.push([json.slice(start, colon).trim(), json.slice(colon + 1, index).trim()]);
+      start = index + 1;
+    }
+    if (depth === 1 && token === ':') colon = index;
+    if (token === '{' || token === '[') {
+      depth++;
+      if (depth === 1) start = index + 1;
+    } else if (closes) depth--;
+  }
+  return members;
+}

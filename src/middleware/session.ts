@@ -1,0 +1,59 @@
+import type { Context } from 'hono';
+import { deleteCookie, setCookie } from 'hono/cookie';
+import { createMiddleware } from 'hono/factory';
+import type { Config } from '../config.ts';
+import type { Env } from '../env.ts';
+import { Problem } from '../problem.ts';
+import { ABSOLUTE_LIMIT, type SessionStore } from '../sessions.ts';
+
+const NAME = 'userId';
+
+/** Reads the `userId` cookie and sets `session`, undefined for whoever is not logged in. */
+export function readSession(sessions: SessionStore) {
+  return createMiddleware<Env>(async (c, next) => {
+    const token = readToken(c.req.header('Cookie'));
+    c.set('session', token === undefined ? undefined : await sessions.find(token));
+    await next();
+  });
+}
+
+/**
+ * Lets only whoever is logged in pass. Others are sent to the page, as memo.py did; a program that
+ * names JSON gets 401, and a text that came by a form is kept on a page with a way to log in.
+ */
+export function requireSession(config: Config) {
+  return createMiddleware<Env>(async (c, next) => {
+    if (c.get('session')) return next();
+    if (c.get('form')?.has('text') || c.req.header('Accept')?.includes('application/json')) {
+      throw new Problem(401, 'logged-out');
+    }
+    return c.redirect(`${config.prefix}/`);
+  });
+}
+
+/**
+ * The cookie's value. Two cookies of the name count as none: a neighbour on the same host or domain
+ * may have planted one of them, and nothing tells which.
+ */
+function readToken(cookies = ''): string | undefined {
+  const values = cookies
+    .split(';')
+    .map((cookie) => cookie.trim())
+    .filter((cookie) => cookie.startsWith(`${NAME}=`));
+  return values.length === 1 ? values[0]?.slice(NAME.length + 1) : undefined;
+}
+
+const cookieOptions = (config: Config) => ({
+  path: config.prefix || '/',
+  httpOnly: true,
+  sameSite: 'Lax' as const,
+  secure: config.publicUrl.startsWith('https:'),
+});
+
+export function setSessionCookie(c: Context, config: Config, token: string): void {
+  setCookie(c, NAME, token, { ...cookieOptions(config), maxAge: ABSOLUTE_LIMIT / 1000 });
+}
+
+export function clearSessionCookie(c: Context, config: Config): void {
+  deleteCookie(c, NAME, cookieOptions(config));
+}

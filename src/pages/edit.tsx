@@ -1,0 +1,37 @@
+import type { Site } from '../env.ts';
+import { type Memo, versionOf } from '../memos.ts';
+import { Header, href, Layout } from './layout.tsx';
+import { Cursor, pageHref } from './memo-card.tsx';
+import { TextArea } from './text-area.tsx';
+
+export interface EditProps {
+  site: Site;
+  name: string;
+  memo: Memo;
+  /** the cursor of the page to come back to */
+  before?: number | undefined;
+}
+
+/** One memo, to be changed. */
+export function Edit({ site, name, memo, before }: EditProps) {
+  const { t } = site;
+  return (
+    <Layout site={site} title={t.editMemo}>
+      <Header site={site} name={name} />
+      <main id="main">
+        <h1>{t.editMemo}</h1>
+        <form class="composer" method="post" action={href(site, `/memo/${memo.id}`)}>
+          <Cursor before={before} />
+          <input type="hidden" name="version" value={String(versionOf(memo))} />
+          <TextArea label={t.yourText} text={memo.text} autofocus />
+          <p class="buttons">
+            <a class="quiet" href={`${pageHref(site, { before })}#m${memo.id}`}>
+              {t.cancel}
+            </a>
+            <button type="submit">{t.save}</button>
+          </p>
+        </form>
+      </main>
+    </Layout>
+  );
+}

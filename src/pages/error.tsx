@@ -1,0 +1,83 @@
+import type { Site } from '../env.ts';
+import type { ProblemCode } from '../i18n.ts';
+import type { Memo } from '../memos.ts';
+import type { Problem } from '../problem.ts';
+import { Header, href, Layout, LoginButton } from './layout.tsx';
+import { TextArea } from './text-area.tsx';
+
+export interface ErrorPageProps {
+  site: Site;
+  problem: Problem;
+  requestId: string;
+  draft?: Draft | undefined;
+}
+
+/** What was being saved, to be shown and sent once more. */
+export interface Draft {
+  /** where the form was posted to */
+  action: string;
+  text: string;
+  /** the other fields to send */
+  fields: Map<string, string>;
+  /** the memo as it is now, when somebody else changed it: saving replaces it */
+  present?: Memo | undefined;
+}
+
+/** Where logging in is what to do next. */
+const LOGIN_HELPS: ProblemCode[] = [
+  'logged-out',
+  'login-refused',
+  'login-expired',
+  'naver-unavailable',
+];
+
+/** What went wrong, what to do next, and whatever the person had written. */
+export function ErrorPage({ site, problem, requestId, draft }: ErrorPageProps) {
+  const { t } = site;
+  const [title, advice] = t.problems[problem.code];
+  return (
+    <Layout site={site} title={title}>
+      <Header site={site} />
+      <main id="main" class="error">
+        <h1>{title}</h1>
+        <p>{advice}</p>
+        {draft && <p>{t.textKept}</p>}
+        {LOGIN_HELPS.includes(problem.code) && (
+          <LoginButton site={site} newTab={draft !== undefined} />
+        )}
+        {draft && <DraftForm site={site} draft={draft} />}
+        <p>
+          <a href={href(site, '/')}>{t.back}</a>
+        </p>
+        {problem.status >= 500 && (
+          <p class="times">
+            {t.requestId}: <code>{requestId}</code>
+          </p>
+        )}
+      </main>
+    </Layout>
+  );
+}
+
+function DraftForm({ site, draft }: { site: Site; draft: Draft }) {
+  const { t } = site;
+  return (
+    <form class="composer" method="post" action={draft.action}>
+      {[...draft.fields].map(([name, value]) => (
+        <input type="hidden" name={name} value={value} />
+      ))}
+      {draft.present && (
+        <section aria-labelledby="present">
+          <h2 id="present">{t.theirText}</h2>
+          <p class="text" dir="auto">
+            {draft.present.text}
+          </p>
+        </section>
+      )}
+      <TextArea label={t.yourText} text={draft.text} autofocus />
+      <p class="buttons">
+        <button type="submit">{draft.present ? t.overwrite : t.saveAgain}</button>
+      </p>
+    </form>
+  );
+}

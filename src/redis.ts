@@ -1,0 +1,108 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { RedisTarget } from './config.ts';
+
+/** What the connection reports, one line for each change of fortune. */
+export interface ConnectionLog {
+  info(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/**
+ * Connects to Redis and keeps connecting for as long as the process lives.
+ * @returns the client, at the latest after a few seconds: without a connection, its commands reject
+ *   at once until it is back
+ */
+export async function connectRedis(
+  target: RedisTarget,
+  log: ConnectionLog,
+): Promise<Redis | Cluster> {
+  const options = {
+    username: target.username,
+    password: target.password,
+    db: target.db,
+    ...(target.tls && { tls: {} }),
+    // Open when the caller is told to wait for it, not as a side effect of construction.
+    lazyConnect: true,
+    // A command that waits for a lost Redis holds a person's request; failing lets the page say so.
+    enableOfflineQueue: false,
+    // What was sent when the connection broke may have been done: its sender decides, not we.
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    // No request waits longer than this for Redis, in ms.
+    commandTimeout: 1000,
+    connectTimeout: 2000,
+    // A peer that is gone without a word: the socket is given up, and a new one tried, in ms.
+    socketTimeout: 3000,
+    // Back within a second of Redis's return; a little apart from the other servers.
+    retryStrategy: (times: number) => Math.min(100 * times, 1000) + Math.random() * 100,
+    // After a failover the old primary is a replica: the address has to be resolved anew.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    // What CLIENT LIST calls it.
+    connectionName: 'memo',
+  } satisfies RedisOptions;
+
+  let client: Redis | Cluster;
+  if (target.kind === 'cluster') {
+    const { db, lazyConnect, enableOfflineQueue, retryStrategy, ...redisOptions } = options;
+    client = new Cluster(target.nodes, {
+      lazyConnect,
+      enableOfflineQueue,
+      redisOptions,
+      clusterRetryStrategy: retryStrategy,
+      // A node that restarts is reconnected, not only found again by a redirection.
+      clusterNodeRetryStrategy: retryStrategy,
+      // Certificates are issued for names, so names are what TLS connects to.
+      ...(target.tls && { dnsLookup: (address, callback) => callback(null, address) }),
+      // Commands on a failed node: rejected as elsewhere, not tried again behind our back.
+      retryDelayOnFailover: 0,
+      retryDelayOnClusterDown: 0,
+    });
+  } else if (target.kind === 'sentinel') {
+    client = new Redis({
+      ...options,
+      sentinels: target.nodes,
+      name: target.master,
+      enableTLSForSentinelMode: target.tls,
+      sentinelRetryStrategy: options.retryStrategy,
+      sentinelCommandTimeout: 1000,
+      // Hears of a failover from the sentinels instead of from a dead socket.
+      failoverDetector: true,
+    });
+  } else {
+    client = new Redis({ ...options, ...target.nodes[0] });
+  }
+
+  report(client, target, log);
+  // A first failure is in the log already, and connecting goes on; the server starts all the same.
+  await client.connect().catch(() => {});
+  return client;
+}
+
+/** An error of the network or of Redis; a cluster's wraps the one of the last node it tried. */
+type Failure = Error & { code?: string; lastNodeError?: Failure };
+
+/** Logs when Redis goes away, and why, and when it is back: not every attempt in between. */
+function report(client: Redis | Cluster, target: RedisTarget, log: ConnectionLog): void {
+  const where = target.nodes.map(({ host, port }) => `${host}:${port}`).join(',');
+  let reported: string | undefined;
+  const lost = (error: Failure) => {
+    const { message, code }: Failure = error.lastNodeError ?? error;
+    const reason = code ?? (message || 'connection closed');
+    if (reason === reported) return;
+    reported = reason;
+    log.error({ redis: where, reason }, 'Redis cannot be used; trying again until it can');
+  };
+  client.on('error', lost);
+  client.on('close', () => {
+    if (reported === undefined) lost(new Error('connection closed'));
+  });
+  client.on('ready', () => {
+    reported = undefined;
+    log.info({ redis: where }, 'Redis is connected');
+  });
+}
+
+/** Resolves when Redis can be read and written. Its key lives for a minute. */
+export async function checkRedis(redis: Redis | Cluster): Promise<void> {
+  await redis.set('memo:ready', '1', 'EX', 60);
+}

@@ -1,0 +1,89 @@
+import { type Context, Hono } from 'hono';
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+import type { Dependencies, Env } from '../env.ts';
+import { clearSessionCookie, readSession, setSessionCookie } from '../middleware/session.ts';
+import { Problem } from '../problem.ts';
+import { randomToken, STATE_LIMIT } from '../sessions.ts';
+
+const STATE = /^[\w-]{43}$/;
+
+/** Naver's errors that are about us or the person; any other is Naver's own trouble. */
+const REFUSALS: Record<string, () => Problem> = {
+  access_denied: () => new Problem(403, 'login-refused'),
+  invalid_request: () => new Problem(502, 'naver-misconfigured'),
+  unauthorized_client: () => new Problem(502, 'naver-misconfigured'),
+  unsupported_response_type: () => new Problem(502, 'naver-misconfigured'),
+};
+
+export function authRoutes({ config, sessions, naver }: Dependencies) {
+  const app = new Hono<Env>();
+  const page = `${config.prefix}/`;
+  const stateCookie = {
+    path: `${config.prefix}/oauth2`,
+    httpOnly: true,
+    // Lax, not Strict: Naver's redirect comes from another site and has to bring the cookie.
+    sameSite: 'Lax' as const,
+    secure: config.publicUrl.startsWith('https:'),
+  };
+
+  // One cookie a state, so that two tabs can log in at once. Its name tells which state it holds.
+  const cookieName = (state: string) => `state-${state.slice(0, 8)}`;
+
+  // To Naver, with a one-time state that only this browser can bring back.
+  app.get('/login', (c) => {
+    const state = randomToken();
+    setCookie(c, cookieName(state), state, { ...stateCookie, maxAge: STATE_LIMIT / 1000 });
+    return c.redirect(naver.authorizeUrl(state));
+  });
+
+  // Back from Naver: the state is checked and used up before anything else happens.
+  app.get('/oauth2', readSession(sessions), async (c) => {
+    const state = c.req.query('state') ?? '';
+    if (!STATE.test(state)) throw new Problem(400, 'login-expired');
+    const mine = getCookie(c, cookieName(state)) ?? '';
+    deleteCookie(c, cookieName(state), stateCookie);
+    if (!equalInConstantTime(mine, state)) {
+      // A callback opened once more, from the history or by going back, is no mistake.
+      if (c.get('session') || (await sessions.isStateUsed(state))) return c.redirect(page);
+      throw new Problem(400, 'login-expired');
+    }
+    // A double click or a reload sends the same code twice; it is exchanged once.
+    if (!(await sessions.useState(state))) return c.redirect(page);
+
+    const refusal = c.req.query('error');
+    if (refusal !== undefined) {
+      throw Object.hasOwn(REFUSALS, refusal)
+        ? REFUSALS[refusal]?.()
+        : new Problem(503, 'naver-unavailable');
+    }
+    const code = c.req.query('code');
+    if (!code) throw new Problem(400, 'login-expired');
+
+    const user = await naver.identify(code, state);
+    const token = await sessions.begin(user);
+    await endSession(c);
+    setSessionCookie(c, config, token);
+    return c.redirect(page);
+  });
+
+  app.post('/logout', readSession(sessions), async (c) => {
+    await endSession(c);
+    clearSessionCookie(c, config);
+    return c.redirect(page, 303);
+  });
+
+  async function endSession(c: Context<Env>): Promise<void> {
+    const session = c.get('session');
+    if (session) await sessions.end(session);
+  }
+
+  return app;
+}
+
+/** Compares without telling by its time how much was right. */
+function equalInConstantTime(a: string, b: string): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
+  return difference === 0;
+}

@@ -1,0 +1,35 @@
+import { Hono } from 'hono';
+import type { Dependencies, Env } from '../env.ts';
+
+/** How long a result is good for, in ms: many balancers asking at once are one question to Redis. */
+const FRESH = 500;
+
+export function healthRoutes({ checkStorage, shutdown }: Dependencies) {
+  let checked = 0;
+  let check: Promise<boolean> = Promise.resolve(false);
+
+  function isStorageReady(): Promise<boolean> {
+    const now = performance.now();
+    if (checked === 0 || now - checked > FRESH) {
+      checked = now;
+      check = checkStorage().then(
+        () => true,
+        () => false,
+      );
+    }
+    return check;
+  }
+
+  const app = new Hono<Env>();
+  // The process is alive, whatever becomes of Redis: restarting it would help nobody.
+  app.get('/healthz', (c) => c.text('ok\n'));
+
+  // Redis can be read and written, and no shutdown has begun.
+  app.get('/readyz', async (c) =>
+    !shutdown.aborted && (await isStorageReady())
+      ? c.text('ready\n')
+      : c.text('not ready\n', 503, { 'Retry-After': '2' }),
+  );
+
+  return app;
+}

@@ -1,0 +1,202 @@
+import { type Context, Hono } from 'hono';
+import { every } from 'hono/combine';
+import type { Dependencies, Env } from '../env.ts';
+import { type Change, type Outcome, parseMemo, versionOf } from '../memos.ts';
+import { type Form, readForm, readJson, requireForm } from '../middleware/body.ts';
+import { readSession, requireSession } from '../middleware/session.ts';
+import { pageHref } from '../pages/memo-card.tsx';
+import { Problem } from '../problem.ts';
+
+const TEXT_LIMIT = 20_000; // Unicode code points
+const PAGE_LIMIT = 200; // memos
+const KEY = /^[\x20-\x7e]{1,100}$/;
+
+export function memoRoutes({ config, memos, sessions }: Dependencies) {
+  const app = new Hono<Env>();
+  const loggedIn = every(readForm(), readSession(sessions), requireSession(config));
+
+  /** Sends a form's sender back to the page, to where the memo is. */
+  const backToPage = (c: Context<Env>, form: Form, id?: number, deleted?: number) => {
+    const before = readId(form.get('before'));
+    const anchor = id === undefined ? '' : `#m${id}`;
+    return c.redirect(pageHref(config, { before, deleted }) + anchor, 303);
+  };
+
+  // All memos, or with `limit` or `before` one page of them; newest first.
+  app.get('/', loggedIn, async (c) => {
+    const { userId } = c.get('session')!;
+    const { limit, before } = c.req.query();
+    if (limit === undefined && before === undefined) return streamAll(c, memos.all(userId));
+    const size = readId(limit ?? '50');
+    const cursor = readId(before);
+    if (size === undefined || size > PAGE_LIMIT || (before !== undefined && cursor === undefined)) {
+      throw new Problem(400, 'bad-request');
+    }
+    const page = await memos.page(userId, size, cursor);
+    const next = page.next === undefined ? '' : `,"next":"${page.next}"`;
+    return json(c, `{"memos":[${page.memos.join(',')}]${next}}`);
+  });
+
+  // A new memo, once for each idempotency key.
+  app.post('/', loggedIn, async (c) => {
+    const { userId } = c.get('session')!;
+    const form = c.get('form');
+    const text = readText((form ?? (await readJson(c))).get('text'));
+    const key = form ? form.get('key') : c.req.header('Idempotency-Key');
+    if (key !== undefined && !KEY.test(key)) throw new Problem(400, 'bad-key');
+    const result = await memos.append(userId, text, key);
+    if (result.status === 'key reused') throw new Problem(422, 'key-reused');
+    const { id } = parseMemo(result.memo);
+    if (form) return backToPage(c, form, id);
+    c.header('Location', `${config.prefix}/memo/${id}`);
+    return memoJson(c, result.memo, result.status === 'created' ? 201 : 200);
+  });
+
+  app.get('/:id', loggedIn, async (c) => {
+    const memo = await memos.find(c.get('session')!.userId, requireId(c));
+    if (memo === undefined) throw new Problem(404, 'not-found');
+    return memoJson(c, memo);
+  });
+
+  // Text, pin or both; with `If-Match` only when the text is still the one that was read.
+  app.patch('/:id', loggedIn, async (c) => {
+    const change = readChange(await readJson(c));
+    const version = readVersion(c.req.header('If-Match'));
+    const memo = done(await memos.edit(c.get('session')!.userId, requireId(c), change, version));
+    return memoJson(c, memo);
+  });
+
+  app.delete('/:id', loggedIn, async (c) => {
+    const version = readVersion(c.req.header('If-Match'));
+    done(await memos.remove(c.get('session')!.userId, requireId(c), version));
+    return c.body(null, 204);
+  });
+
+  // What a browser without JavaScript can send: the same by forms.
+  app.post('/:id', loggedIn, async (c) => {
+    const id = requireId(c);
+    const form = requireForm(c);
+    const text = readText(form.get('text'));
+    const version = readId(form.get('version'));
+    if (version === undefined) throw new Problem(400, 'bad-request');
+    done(await memos.edit(c.get('session')!.userId, id, { text }, version));
+    return backToPage(c, form, id);
+  });
+
+  app.post('/:id/pin', loggedIn, async (c) => {
+    const id = requireId(c);
+    const form = requireForm(c);
+    const pin = form.get('pin');
+    if (pin !== 'true' && pin !== 'false') throw new Problem(400, 'bad-request');
+    done(await memos.edit(c.get('session')!.userId, id, { pin: pin === 'true' }));
+    return backToPage(c, form, id);
+  });
+
+  app.post('/:id/delete', loggedIn, async (c) => {
+    const id = requireId(c);
+    const form = requireForm(c);
+    done(await memos.remove(c.get('session')!.userId, id, readId(form.get('version'))));
+    return backToPage(c, form, undefined, id);
+  });
+
+  // Undoes a deletion; the answer is for whoever asks, form or program.
+  app.post('/:id/restore', loggedIn, async (c) => {
+    const memo = done(await memos.restore(c.get('session')!.userId, requireId(c)));
+    const form = c.get('form');
+    return form ? backToPage(c, form, parseMemo(memo).id) : memoJson(c, memo);
+  });
+
+  return app;
+}
+
+/** The memo of an outcome. @throws Problem when nothing was done */
+function done(outcome: Outcome): string {
+  switch (outcome.status) {
+    case 'done':
+      return outcome.memo;
+    case 'missing':
+      throw new Problem(404, 'not-found');
+    case 'changed':
+      throw new Problem(412, 'changed', { memo: outcome.memo, headers: etag(outcome.memo) });
+    case 'too many pins':
+      throw new Problem(409, 'too-many-pins');
+  }
+}
+
+const etag = (memo: string) => ({ ETag: `"${versionOf(parseMemo(memo))}"` });
+
+/** Stored JSON goes out as it is: it is not parsed and printed again. */
+function json(c: Context<Env>, body: string, status: 200 | 201 = 200): Response {
+  return c.body(body, status, { 'Content-Type': 'application/json' });
+}
+
+function memoJson(c: Context<Env>, memo: string, status?: 200 | 201): Response {
+  c.header('ETag', etag(memo).ETag);
+  return json(c, memo, status);
+}
+
+/** All memos as one JSON object, written as they are read: memory stays flat. */
+async function streamAll(c: Context<Env>, chunks: AsyncGenerator<string[], void>) {
+  const encoder = new TextEncoder();
+  // Read before the status is sent, so that a failing Redis is answered as one.
+  let chunk = await chunks.next();
+  let separator = '{"memos":[';
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      if (chunk.done) {
+        controller.enqueue(encoder.encode(separator === ',' ? ']}' : `${separator}]}`));
+        controller.close();
+        return;
+      }
+      if (chunk.value.length > 0) {
+        controller.enqueue(encoder.encode(separator + chunk.value.join(',')));
+        separator = ',';
+      }
+      chunk = await chunks.next();
+    },
+    async cancel() {
+      await chunks.return();
+    },
+  });
+  return c.body(body, 200, { 'Content-Type': 'application/json' });
+}
+
+/** A positive whole number that JSON can hold, written plainly; undefined for anything else. */
+export function readId(value: string | undefined): number | undefined {
+  const id = value !== undefined && /^[1-9]\d{0,15}$/.test(value) ? Number(value) : 0;
+  return Number.isSafeInteger(id) && id > 0 ? id : undefined;
+}
+
+function requireId(c: Context<Env>): number {
+  const id = readId(c.req.param('id'));
+  if (id === undefined) throw new Problem(404, 'not-found');
+  return id;
+}
+
+/**
+ * A memo's text as it is stored: without blank ends.
+ * @throws Problem 400 when it is no text, blank, too long, or cannot be stored to the code point
+ */
+function readText(value: unknown): string {
+  if (typeof value !== 'string') throw new Problem(400, 'text-missing');
+  if (/\p{Surrogate}|\0/u.test(value)) throw new Problem(400, 'text-invalid');
+  const text = value.trim();
+  if (text === '') throw new Problem(400, 'text-blank');
+  if (text.length > TEXT_LIMIT && [...text].length > TEXT_LIMIT) {
+    throw new Problem(400, 'text-too-long');
+  }
+  return text;
+}
+
+function readChange(body: Map<string, unknown>): Change {
+  const pin = body.get('pin');
+  if (pin !== undefined && typeof pin !== 'boolean') throw new Problem(400, 'bad-request');
+  if (pin === undefined && !body.has('text')) throw new Problem(400, 'nothing-to-change');
+  return { pin, ...(body.has('text') && { text: readText(body.get('text')) }) };
+}
+
+/** The version of an `If-Match` (RFC 9110 §13.1.1). One that we never gave matches nothing. */
+function readVersion(ifMatch: string | undefined): number | undefined {
+  if (ifMatch === undefined || ifMatch === '*') return undefined;
+  return Number(/^"([1-9]\d{0,15})"$/.exec(ifMatch)?.[1]);
+}

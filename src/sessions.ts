@@ -1,0 +1,134 @@
+/**
+ * The session store: who is logged in.
+ *
+ * Model: a login makes a token of 32 random bytes, which only the browser's `userId` cookie holds.
+ * Redis keeps its SHA-256, so whoever reads Redis, its files or its backups can be nobody.
+ *
+ * Lifetime: 30 days without use, 180 days in all. The value is written once; the key's TTL is the
+ * idle limit, put back at most once an hour, and never beyond the absolute limit.
+ *
+ * Keys:
+ * - `user:<id>`           string, JSON `{"id","name"}`, as memo.py wrote it
+ * - `user:<id>:sessions`  set of the hashes of this person's sessions, some of them long ended
+ * - `session:<sha256>`    string with a TTL, JSON `{"user","began"}` (began in ms)
+ * - `state:<sha256>`      string with a TTL: a login's state that was used
+ *
+ * Against: a stolen database (hashes only), session fixation (a new token at every login), a cookie
+ * that holds a raw user id as memo.py's did (it is no token), a login answered twice (states).
+ */
+import type { RedisClient } from './memos.ts';
+
+export interface User {
+  /** Naver's id for this person: opaque */
+  id: string;
+  name: string;
+}
+
+export interface Session {
+  userId: string;
+  /** SHA-256 of the token, in hex */
+  hash: string;
+}
+
+export type SessionStore = ReturnType<typeof createSessionStore>;
+
+const HOUR = 3_600_000; // ms
+const DAY = 24 * HOUR;
+const IDLE_LIMIT = 30 * DAY;
+export const ABSOLUTE_LIMIT = 180 * DAY;
+/** How long a state can be used; afterwards its cookie is gone. */
+export const STATE_LIMIT = DAY / 144; // ten minutes
+
+const TOKEN = /^[\w-]{43}$/;
+
+/**
+ * The sessions of everybody. Every method rejects when Redis refuses or does not answer.
+ * @param now the clock, in ms
+ */
+export function createSessionStore(redis: RedisClient, now: () => number = Date.now) {
+  const userKey = (id: string) => `user:${id}`;
+  const sessionsKey = (id: string) => `user:${id}:sessions`;
+  const sessionKey = (hash: string) => `session:${hash}`;
+
+  return {
+    /** Saves the user, starts a session and returns its token. */
+    async begin(user: User): Promise<string> {
+      const token = randomToken();
+      const hash = await sha256(token);
+      const session = JSON.stringify({ user: user.id, began: now() });
+      await redis.set(userKey(user.id), JSON.stringify({ id: user.id, name: user.name }));
+      // The index first: a session that is not listed could not be ended from elsewhere.
+      await redis.sadd(sessionsKey(user.id), hash);
+      await redis.pexpire(sessionsKey(user.id), ABSOLUTE_LIMIT);
+      await redis.set(sessionKey(hash), session, 'PX', IDLE_LIMIT);
+      await this.forgetEnded(user.id);
+      return token;
+    },
+
+    /** The session of a cookie's value, or undefined: malformed, unknown, ended or expired. */
+    async find(token: string): Promise<Session | undefined> {
+      if (!TOKEN.test(token)) return undefined;
+      const hash = await sha256(token);
+      const [stored, ttl] = await Promise.all([
+        redis.get(sessionKey(hash)),
+        redis.pttl(sessionKey(hash)),
+      ]);
+      if (stored === null) return undefined;
+      const { user, began } = JSON.parse(stored) as { user: string; began: number };
+      const left = began + ABSOLUTE_LIMIT - now();
+      if (left <= 0) return undefined;
+      const renewed = Math.min(IDLE_LIMIT, left);
+      if (renewed - ttl > HOUR) {
+        // When Redis takes no writes, reading goes on; the next request tries again.
+        await redis.pexpire(sessionKey(hash), renewed).catch(() => {});
+      }
+      return { userId: user, hash };
+    },
+
+    /** Ends a session. Ending an ended one does nothing. */
+    async end(session: Session): Promise<void> {
+      await redis.del(sessionKey(session.hash));
+      await redis.srem(sessionsKey(session.userId), session.hash);
+    },
+
+    /** Takes the sessions that have expired out of the person's set, so that it does not grow. */
+    async forgetEnded(userId: string): Promise<void> {
+      const hashes = await redis.smembers(sessionsKey(userId));
+      const exist = await Promise.all(hashes.map((hash) => redis.exists(sessionKey(hash))));
+      const ended = hashes.filter((_, i) => !exist[i]);
+      if (ended.length > 0) await redis.srem(sessionsKey(userId), ...ended);
+    },
+
+    /** The person's name as of the last login, or undefined. */
+    async nameOf(userId: string): Promise<string | undefined> {
+      const stored = await redis.get(userKey(userId));
+      const name: unknown = stored === null ? undefined : JSON.parse(stored).name;
+      return typeof name === 'string' ? name : undefined;
+    },
+
+    /** Marks a login's state as used. False when it had been used before. */
+    async useState(state: string): Promise<boolean> {
+      const key = `state:${await sha256(state)}`;
+      return (await redis.set(key, '1', 'PX', STATE_LIMIT, 'NX')) === 'OK';
+    },
+
+    /** Whether a login's state was used in the last ten minutes. */
+    async isStateUsed(state: string): Promise<boolean> {
+      return (await redis.exists(`state:${await sha256(state)}`)) === 1;
+    },
+  };
+}
+
+/** 32 random bytes in base64url: 43 characters. */
+export function randomToken(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace('=', '');
+}
+
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
