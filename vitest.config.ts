@@ -7,7 +7,8 @@ export default defineConfig({
       name: 'lua-as-text',
       // As the build bundles them.
       async load(id) {
-        if (id.endsWith('.lua')) return `export default ${JSON.stringify(await readFile(id, 'utf8'))}`;
+        if (id.endsWith('.lua'))
+          return `export default ${JSON.stringify(await readFile(id, 'utf8'))}`;
       },
     },
   ],

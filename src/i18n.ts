@@ -194,15 +194,19 @@ export const LANGUAGES: Language[] = ['ko', 'en'];
 
 /** Memos' times are shown in Korea's: the server does not know the reader's zone. */
 const TIME_ZONE = 'Asia/Seoul';
+const SHAPE = {
+  hour: '2-digit',
+  minute: '2-digit',
+  hourCycle: 'h23',
+  timeZone: TIME_ZONE,
+} as const;
 const formats = {
-  ko: new Intl.DateTimeFormat('ko', { dateStyle: 'long', timeStyle: 'short', timeZone: TIME_ZONE }),
+  ko: new Intl.DateTimeFormat('ko', { ...SHAPE, year: 'numeric', month: 'long', day: 'numeric' }),
   en: new Intl.DateTimeFormat('en', {
-    day: 'numeric',
-    month: 'short',
+    ...SHAPE,
     year: 'numeric',
-    hour: 'numeric',
-    minute: '2-digit',
-    timeZone: TIME_ZONE,
+    month: 'short',
+    day: 'numeric',
     timeZoneName: 'short',
   }),
 };

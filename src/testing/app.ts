@@ -1,0 +1,86 @@
+/** The app in this process, on the real Redis; requests go to it without a network. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Redis } from 'ioredis';
+import { inject, onTestFinished } from 'vitest';
+import { createApp } from '../app.tsx';
+import { readConfig } from '../config.ts';
+import type { Dependencies } from '../env.ts';
+import { createMemoStore } from '../memos.ts';
+import { createNaver } from '../naver.ts';
+import { createSessionStore } from '../sessions.ts';
+
+/** The built static files. */
+export const assets = JSON.parse(
+  readFileSync(new URL('../../dist/assets.json', import.meta.url), 'utf8'),
+);
+
+/** A connection to the tests' Redis that ends with the test (or the file, when made outside). */
+export function connect(): Redis {
+  const redis = new Redis(inject('redisUrl'));
+  try {
+    onTestFinished(() => redis.disconnect());
+  } catch {
+    // Made for the whole file: ends with its process.
+  }
+  return redis;
+}
+
+/** An id that no other test has. */
+export const newId = () => `t${randomBytes(9).toString('base64url')}`;
+
+export const ORIGIN = 'http://localhost:8000';
+
+export interface TestAppOptions {
+  /** added to a plain configuration for http://localhost:8000 */
+  env?: Record<string, string>;
+  deps?: Partial<Dependencies>;
+}
+
+/** The app with everything real; its log is kept in `log`, one string a line. */
+export function createTestApp({ env = {}, deps = {} }: TestAppOptions = {}) {
+  const redis = connect();
+  const config = readConfig({
+    REDIS_URL: inject('redisUrl'),
+    NAVER_CLIENT_ID: 'id',
+    NAVER_CLIENT_SECRET: 'secret',
+    ...env,
+  });
+  const log: string[] = [];
+  const write = (level: string) => (fields: object, message: string) => {
+    log.push(JSON.stringify({ level, ...fields, message }));
+  };
+  const memos = createMemoStore(redis);
+  const sessions = createSessionStore(redis);
+  const app = createApp({
+    config,
+    memos,
+    sessions,
+    naver: createNaver(config, fetch),
+    assets,
+    log: { info: write('info'), warn: write('warn'), error: write('error') },
+    checkStorage: () => redis.ping(),
+    shutdown: new AbortController().signal,
+    ...deps,
+  });
+
+  /** Somebody who is logged in: sends requests with their cookie. */
+  async function logIn(id = newId(), name = '김메모') {
+    const cookie = `userId=${await sessions.begin({ id, name })}`;
+    const request = (path: string, init: RequestInit = {}) =>
+      app.request(path, { ...init, headers: { Cookie: cookie, ...init.headers } });
+    const send = (method: string, path: string, body: unknown, headers: object = {}) =>
+      request(path, {
+        method,
+        body: JSON.stringify(body),
+        headers: { 'Content-Type': 'application/json', ...headers },
+      });
+    const post = (path: string, fields: Record<string, string>, headers: object = {}) =>
+      request(path, { method: 'POST', body: new URLSearchParams(fields), headers: { ...headers } });
+    /** What Redis holds of this person, oldest first. */
+    const stored = () => redis.lrange(`user:${id}:memos`, 0, -1);
+    return { id, name, cookie, request, send, post, stored };
+  }
+
+  return { app, redis, config, memos, sessions, log, logIn };
+}

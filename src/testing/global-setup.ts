@@ -1,0 +1,26 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import type { TestProject } from 'vitest/node';
+import { serverOptions, writeAssets } from '../../scripts/build.ts';
+import { startRedis } from '../../scripts/redis.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    redisUrl: string;
+  }
+}
+
+/** One real Redis for all test files, each of which has its own people; and the server, built. */
+export default async function setup(project: TestProject) {
+  const dir = await mkdtemp(join(tmpdir(), 'memo-test-'));
+  const redis = await startRedis({ dir });
+  project.provide('redisUrl', redis.url);
+  await writeAssets();
+  await build(serverOptions);
+  return async () => {
+    await redis.stop();
+    await rm(dir, { recursive: true, force: true });
+  };
+}

@@ -1,0 +1,95 @@
+/** The built server as its own process, as an operator runs it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { inject, onTestFinished } from 'vitest';
+
+const ENTRY = new URL('../../dist/index.js', import.meta.url).pathname;
+
+export interface Server {
+  url: string;
+  port: number;
+  child: ChildProcess;
+  /** what it wrote so far, a line each */
+  lines: string[];
+  stderr: string;
+  /** the exit code, null after a signal */
+  exited: Promise<number | null>;
+  /** resolves with the first line, written already or to come, that the pattern fits */
+  line(pattern: RegExp): Promise<string>;
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+export async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Starts it on a free port and does not wait for anything; it ends with the test. */
+export async function spawnServer(env: Record<string, string> = {}): Promise<Server> {
+  const port = Number(env.PORT ?? (await findFreePort()));
+  const child = spawn(process.execPath, [ENTRY], {
+    env: {
+      PATH: process.env.PATH,
+      PORT: String(port),
+      REDIS_URL: inject('redisUrl'),
+      NAVER_CLIENT_ID: 'id',
+      NAVER_CLIENT_SECRET: 'secret',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  const lines: string[] = [];
+  const waiting = new Set<(line: string) => void>();
+  createInterface({ input: child.stdout! }).on('line', (line) => {
+    lines.push(line);
+    for (const tell of waiting) tell(line);
+  });
+  const server: Server = {
+    url: env.PUBLIC_URL ?? `http://localhost:${port}`,
+    port,
+    child,
+    lines,
+    stderr: '',
+    exited,
+    line: (pattern) =>
+      new Promise((resolve, reject) => {
+        const tell = (line: string) => {
+          if (!pattern.test(line)) return;
+          waiting.delete(tell);
+          resolve(line);
+        };
+        waiting.add(tell);
+        for (const line of lines) tell(line);
+        exited.then((code) => reject(new Error(`ended with ${code}: ${server.stderr}`)));
+      }),
+    stop: (signal = 'SIGINT') => {
+      child.kill(signal);
+      return exited;
+    },
+  };
+  child.stderr!.on('data', (data) => {
+    server.stderr += data;
+  });
+  process.once('exit', () => child.kill('SIGKILL'));
+  try {
+    onTestFinished(() => void child.kill('SIGKILL'));
+  } catch {
+    // Started for the whole file, which stops it itself.
+  }
+  return server;
+}
+
+/** Starts it and waits until it listens. */
+export async function startServer(env: Record<string, string> = {}): Promise<Server> {
+  const server = await spawnServer(env);
+  await server.line(/"msg":"listening"/);
+  return server;
+}
