@@ -8,6 +8,9 @@
 
 local list = KEYS[1]
 
+-- Ids below this are no times (in µs: September 2001), but numbers that nothing dates.
+local FIRST_DATE = 1e15
+
 -- Members after "id" are not looked at; memo.py writes a space after its colons, so an "id" of its
 -- making does not look like ours.
 local function id_of(memo)
@@ -91,8 +94,11 @@ function operations.page(before, limit)
   return redis.call('LRANGE', list, math.max(0, stop - tonumber(limit)), stop - 1)
 end
 
--- find(id…): the memos of these ids, nothing for one that is not there, then the time. O(log n) each.
+-- find(id…): the memos of these ids, nothing for one that is not there, then the time. Numbers
+-- first, as whatever changes a memo has read it by this: without the memos before them, elements of
+-- memo.py's could seem to be dated by nothing. O(log n) each.
 function operations.find(...)
+  number()
   local found = {}
   for _, id in ipairs({ ... }) do
     local memo = redis.call('LINDEX', list, search(tonumber(id)))
@@ -111,9 +117,10 @@ function operations.replace(old, new)
   return 1
 end
 
--- insert(memo): puts a memo back to its place by id. When another memo has got that id meanwhile
--- (an emptied list numbered anew), it takes the next free one. Returns {1, the memo}, or {0, the
--- memo} when the very same one is there already. O(log n) to find the place, O(n) to open it.
+-- insert(memo): puts a memo back to its place by id. Returns {1, the memo}, or {0, the one that is
+-- there} when it never left. An id that is no time can have been given twice, when an emptied list
+-- was numbered anew: then the memo takes the next free one. O(log n) to find the place, O(n) to
+-- open it.
 function operations.insert(memo)
   number()
   local id = id_of(memo)
@@ -121,7 +128,7 @@ function operations.insert(memo)
   local index = search(id)
   local there = redis.call('LINDEX', list, index)
   while there and id_of(there) == id do
-    if there == memo then return { 0, memo } end
+    if there == memo or id >= FIRST_DATE then return { 0, there } end
     id, index = id + 1, index + 1
     memo = with_id(id, members)
     there = redis.call('LINDEX', list, index)

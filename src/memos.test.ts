@@ -1,0 +1,416 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createMemoStore, MAX_PINS, parseMemo, setMembers, versionOf } from './memos.ts';
+import { connect, newId } from './testing/app.ts';
+
+const redis = connect();
+const store = createMemoStore(redis);
+
+const idOf = (memo: string) => parseMemo(memo).id;
+const listOf = (user: string) => redis.lrange(`user:${user}:memos`, 0, -1);
+const trashOf = (user: string) => redis.lrange(`user:${user}:trash`, 0, -1);
+const textsOf = async (user: string) => (await listOf(user)).map((memo) => parseMemo(memo).text);
+
+/** Adds a memo and returns its id. */
+async function add(user: string, text: string): Promise<number> {
+  const added = await store.append(user, text);
+  if (added.status !== 'created') throw new Error(added.status);
+  return idOf(added.memo);
+}
+
+/** What memo.py's `rdb.rpush(key, json.dumps(…))` stores. */
+const pythonMemo = (text: string) =>
+  JSON.stringify({ text })
+    .replace('":', '": ')
+    .replace(/[\u0080-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+describe('writing', () => {
+  test('a memo is stored with its creation time by Redis as id, first of its members', async () => {
+    const user = newId();
+    const [seconds, micros] = await redis.time();
+    const before = Number(seconds) * 1e6 + Number(micros);
+    const id = await add(user, '장보기');
+    expect(id).toBeGreaterThan(before);
+    expect(id).toBeLessThan(before + 10e6);
+    expect(await listOf(user)).toEqual([`{"id":${id},"text":"장보기"}`]);
+  });
+
+  test('ids ascend even when Redis’s clock was ahead', async () => {
+    const user = newId();
+    const future = 4_000_000_000_000_000;
+    await redis.rpush(`user:${user}:memos`, `{"id":${future},"text":"미래"}`);
+    expect(await add(user, '지금')).toBe(future + 1);
+  });
+
+  test('the same key never makes a second memo, and never swallows another text', async () => {
+    const user = newId();
+    const first = await store.append(user, '한 번', 'k"1\\');
+    expect(first.status).toBe('created');
+    expect(await store.append(user, '한 번', 'k"1\\')).toEqual({ ...first, status: 'existing' });
+    expect(await store.append(user, '다른 글', 'k"1\\')).toEqual({ status: 'key reused' });
+    expect((await store.append(user, '한 번', 'k2')).status).toBe('created');
+    expect(await textsOf(user)).toEqual(['한 번', '한 번']);
+  });
+
+  test('a key inside a memo’s text is not taken for the memo’s key', async () => {
+    const user = newId();
+    await add(user, 'x","key":"mine');
+    await add(user, '"key":"mine"');
+    expect((await store.append(user, '글', 'mine')).status).toBe('created');
+  });
+});
+
+describe('reading', () => {
+  test('pages lead from the newest to the oldest, each memo once', async () => {
+    const user = newId();
+    const ids: number[] = [];
+    for (let i = 0; i < 7; i++) ids.unshift(await add(user, `${i}`));
+    const first = await store.page(user, 3);
+    const second = await store.page(user, 3, first.next);
+    const third = await store.page(user, 3, second.next);
+    expect([first, second, third].map(({ memos }) => memos.map(idOf))).toEqual([
+      ids.slice(0, 3),
+      ids.slice(3, 6),
+      ids.slice(6),
+    ]);
+    expect(third.next).toBeUndefined();
+  });
+
+  test('a cursor works after its memo was deleted', async () => {
+    const user = newId();
+    const [a, b] = [await add(user, 'a'), await add(user, 'b'), await add(user, 'c')];
+    await store.remove(user, b);
+    expect((await store.page(user, 10, b)).memos.map(idOf)).toEqual([a]);
+  });
+
+  test('all memos come in chunks, without what was added meanwhile', async () => {
+    const user = newId();
+    await redis.rpush(
+      `user:${user}:memos`,
+      ...Array.from({ length: 1200 }, (_, i) => pythonMemo(`${i}`)),
+    );
+    const texts: string[] = [];
+    for await (const chunk of store.all(user)) {
+      expect(chunk.length).toBeLessThanOrEqual(500);
+      texts.push(...chunk.map((memo) => parseMemo(memo).text));
+      await add(user, 'meanwhile');
+    }
+    expect(texts).toEqual(Array.from({ length: 1200 }, (_, i) => `${1199 - i}`));
+  });
+
+  test('nobody has memos who has written none', async () => {
+    const user = newId();
+    expect(await store.page(user, 10)).toEqual({ memos: [] });
+    expect(await store.find(user, 1)).toBeUndefined();
+    expect(await store.pinned(user)).toEqual([]);
+  });
+});
+
+describe('memo.py’s elements', () => {
+  test('an old list gets 1, 2, 3…, in place, keeping every other byte', async () => {
+    const user = newId();
+    const old = [pythonMemo('하나'), '{"text": "둘", "n": [], "big": 12345678901234567890}', '{}'];
+    await redis.rpush(`user:${user}:memos`, ...old);
+    await store.page(user, 10);
+    expect(await listOf(user)).toEqual([
+      '{"id":1,"text": "\\ud558\\ub098"}',
+      '{"id":2,"text": "둘", "n": [], "big": 12345678901234567890}',
+      '{"id":3}',
+    ]);
+  });
+
+  test('those that appear after ours get the present time, in their order', async () => {
+    const user = newId();
+    const first = await add(user, 'ours');
+    await redis.rpush(`user:${user}:memos`, pythonMemo('a'), pythonMemo('b'));
+    const second = await add(user, 'ours again');
+    const ids = (await listOf(user)).map(idOf);
+    expect(await textsOf(user)).toEqual(['ours', 'a', 'b', 'ours again']);
+    expect(ids).toEqual([...ids].sort((x, y) => x - y));
+    expect(ids[1]).toBeGreaterThan(first);
+    expect(ids[2]).toBeLessThan(second);
+  });
+
+  test('an "id" of their own is kept under another name, so that ours is the one that counts', async () => {
+    const user = newId();
+    await redis.rpush(`user:${user}:memos`, '{"id": 7, "text": "\\"id\\": 8, {\\"id\\": 9}"}');
+    const { memos } = await store.page(user, 10);
+    expect(JSON.parse(memos[0]!)).toEqual({ id: 1, _id: 7, text: '"id": 8, {"id": 9}' });
+  });
+
+  test('what is no object, or has no text, is shown and not lost', async () => {
+    const user = newId();
+    await redis.rpush(`user:${user}:memos`, 'plain', '{"memo": 1}', '{broken', '["a"]');
+    const { memos } = await store.page(user, 10);
+    expect(memos.map((memo) => parseMemo(memo).text)).toEqual([
+      '["a"]',
+      '{"id":3,broken',
+      '{"id":2,"memo": 1}',
+      'plain',
+    ]);
+  });
+
+  test('a hundred thousand of them are numbered in one go', async () => {
+    const user = newId();
+    const memos = Array.from({ length: 100_000 }, (_, i) => pythonMemo(`${i}`));
+    for (let i = 0; i < memos.length; i += 5000) {
+      await redis.rpush(`user:${user}:memos`, ...memos.slice(i, i + 5000));
+    }
+    const id = await add(user, 'new');
+    expect(await redis.llen(`user:${user}:memos`)).toBe(100_001);
+    expect(parseMemo((await store.find(user, 50_000))!).text).toBe('49999');
+    expect(parseMemo((await store.find(user, id))!).text).toBe('new');
+    await redis.del(`user:${user}:memos`);
+  });
+});
+
+describe('editing', () => {
+  test('changes the text, dates the change, and keeps place, id and unknown members', async () => {
+    const user = newId();
+    await redis.rpush(`user:${user}:memos`, '{"text": "a", "tags": [], "n": 1.0}', pythonMemo('b'));
+    await store.page(user, 1);
+    const outcome = await store.edit(user, 1, { text: 'A' }, 1);
+    const [first, second] = await listOf(user);
+    const { edited } = parseMemo(first!);
+    expect(first).toBe(`{"id":1,"text":"A","tags":[],"n":1.0,"edited":${edited}}`);
+    expect(edited).toBeGreaterThan(1.7e15);
+    expect(outcome).toEqual({ status: 'done', memo: first });
+    expect(second).toBe('{"id":2,"text": "b"}');
+  });
+
+  test('an edit of an old version changes nothing and shows the present memo', async () => {
+    const user = newId();
+    const id = await add(user, 'first');
+    await store.edit(user, id, { text: 'theirs' }, id);
+    const present = (await store.find(user, id))!;
+    expect(await store.edit(user, id, { text: 'mine' }, id)).toEqual({
+      status: 'changed',
+      memo: present,
+    });
+    expect(await listOf(user)).toEqual([present]);
+    const version = versionOf(parseMemo(present));
+    expect((await store.edit(user, id, { text: 'merged' }, version)).status).toBe('done');
+  });
+
+  test('the same edit sent again is done already', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    const once = await store.edit(user, id, { text: 'b' }, id);
+    expect(await store.edit(user, id, { text: 'b' }, id)).toEqual(once);
+  });
+
+  test('of two edits of one version, one is done and one is told', async () => {
+    const user = newId();
+    const id = await add(user, '0');
+    const outcomes = await Promise.all(
+      ['a', 'b', 'c', 'd'].map((text) => store.edit(user, id, { text }, id)),
+    );
+    expect(outcomes.map(({ status }) => status).sort()).toEqual([
+      'changed',
+      'changed',
+      'changed',
+      'done',
+    ]);
+  });
+
+  test('a pin leaves the version alone, so it never spoils an edit', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    await store.edit(user, id, { pin: true });
+    expect((await store.edit(user, id, { text: 'b' }, id)).status).toBe('done');
+    expect(parseMemo((await store.find(user, id))!)).toMatchObject({ text: 'b', pin: true });
+  });
+
+  test('an unknown memo is missing', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    for (const unknown of [1, id - 1, id + 1, Number.MAX_SAFE_INTEGER]) {
+      expect(await store.edit(user, unknown, { text: 'x', pin: true })).toEqual({
+        status: 'missing',
+      });
+    }
+    expect(await textsOf(user)).toEqual(['a']);
+    expect(await redis.exists(`user:${user}:pins`)).toBe(0);
+  });
+});
+
+describe('pins', () => {
+  test('pinned memos are found newest first, and go when unpinned or deleted', async () => {
+    const user = newId();
+    const ids = [await add(user, 'a'), await add(user, 'b'), await add(user, 'c')];
+    for (const id of ids) await store.edit(user, id, { pin: true });
+    expect((await store.pinned(user)).map(idOf)).toEqual([...ids].reverse());
+    await store.edit(user, ids[1]!, { pin: false });
+    await store.remove(user, ids[2]!);
+    expect((await store.pinned(user)).map(idOf)).toEqual([ids[0]]);
+    expect(await redis.smembers(`user:${user}:pins`)).toEqual([String(ids[0])]);
+  });
+
+  test('a pin comes back with a restored memo', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    await store.edit(user, id, { pin: true });
+    await store.remove(user, id);
+    await store.restore(user, id);
+    expect((await store.pinned(user)).map(idOf)).toEqual([id]);
+  });
+
+  test('the index is tidied of what a crash left in it', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    await redis.sadd(`user:${user}:pins`, id, 5);
+    expect(await store.pinned(user)).toEqual([]);
+    expect(await redis.exists(`user:${user}:pins`)).toBe(0);
+  });
+
+  test('there is a limit, and nothing is pinned beyond it', async () => {
+    const user = newId();
+    for (let i = 0; i < MAX_PINS; i++) {
+      await store.edit(user, await add(user, `${i}`), { pin: true });
+    }
+    const id = await add(user, 'one more');
+    expect(await store.edit(user, id, { pin: true })).toEqual({ status: 'too many pins' });
+    expect((await store.pinned(user)).length).toBe(MAX_PINS);
+    expect(parseMemo((await store.find(user, id))!).pin).toBe(false);
+  });
+});
+
+describe('the trash', () => {
+  test('a deleted memo leaves the list for the trash, and comes back to its old place', async () => {
+    const user = newId();
+    const ids = [await add(user, 'a'), await add(user, 'b'), await add(user, 'c')];
+    const before = await listOf(user);
+    expect((await store.remove(user, ids[1]!)).status).toBe('done');
+    expect(await textsOf(user)).toEqual(['a', 'c']);
+    const [entry] = await trashOf(user);
+    expect(entry).toMatch(/^\{"id":\d+,"text":"b","deleted":\d{16}\}$/);
+    expect(await redis.ttl(`user:${user}:trash`)).toBeGreaterThan(29 * 24 * 3600);
+    expect(await store.restore(user, ids[1]!)).toEqual({ status: 'done', memo: before[1] });
+    expect(await listOf(user)).toEqual(before);
+    expect(await trashOf(user)).toEqual([]);
+  });
+
+  test('deleting and restoring again are done already; unknown memos are missing', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    expect((await store.remove(user, id)).status).toBe('done');
+    expect((await store.remove(user, id)).status).toBe('done');
+    expect((await store.restore(user, id)).status).toBe('done');
+    expect((await store.restore(user, id)).status).toBe('done');
+    expect(await store.remove(user, 5)).toEqual({ status: 'missing' });
+    expect(await store.restore(user, 5)).toEqual({ status: 'missing' });
+    expect(await textsOf(user)).toEqual(['a']);
+    expect(await trashOf(user)).toEqual([]);
+  });
+
+  test('a memo that was changed elsewhere is not deleted unseen', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    await store.edit(user, id, { text: 'b' });
+    expect((await store.remove(user, id, id)).status).toBe('changed');
+    expect(await textsOf(user)).toEqual(['b']);
+    expect(await trashOf(user)).toEqual([]);
+  });
+
+  test('a deletion that broke off half-way can be repeated, and leaves one copy', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    const [memo] = await listOf(user);
+    await redis.memos(`user:${user}:trash`, 'discard', memo!);
+    expect((await store.remove(user, id)).status).toBe('done');
+    expect(await textsOf(user)).toEqual([]);
+    expect((await trashOf(user)).length).toBe(1);
+  });
+
+  test('restoring while a deletion is half-way never takes the only copy', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    const [memo] = await listOf(user);
+    await redis.memos(`user:${user}:trash`, 'discard', memo!);
+    await store.restore(user, id);
+    await redis.lrem(`user:${user}:memos`, -1, memo!); // the deletion's second half
+    expect((await trashOf(user)).length).toBe(1);
+    await store.restore(user, id);
+    expect(await textsOf(user)).toEqual(['a']);
+  });
+
+  test('when an emptied list was numbered anew, a restored memo gets a place beside', async () => {
+    const user = newId();
+    await redis.rpush(`user:${user}:memos`, pythonMemo('old'));
+    await store.page(user, 1);
+    await store.remove(user, 1);
+    await redis.rpush(`user:${user}:memos`, pythonMemo('new 1'), pythonMemo('new 2'));
+    await store.page(user, 1);
+    await store.restore(user, 1);
+    expect(await textsOf(user)).toEqual(['new 1', 'new 2', 'old']);
+    expect((await listOf(user)).map(idOf)).toEqual([1, 2, 3]);
+    expect(await trashOf(user)).toEqual([]);
+  });
+
+  test('what was deleted more than 30 days ago is dropped; purging drops at once', async () => {
+    const user = newId();
+    const [seconds] = await redis.time();
+    const old = (Number(seconds) - 31 * 24 * 3600) * 1e6;
+    await redis.rpush(`user:${user}:trash`, `{"id":1,"text":"x","deleted":${old}}`);
+    expect(await store.restore(user, 1)).toEqual({ status: 'missing' });
+    const id = await add(user, 'a');
+    await store.remove(user, id);
+    expect((await trashOf(user)).map(idOf)).toEqual([id]);
+    expect(await store.purge(user, id)).toBe(true);
+    expect(await store.purge(user, id)).toBe(false);
+    expect(await trashOf(user)).toEqual([]);
+    expect((await store.restore(user, id)).status).toBe('missing');
+  });
+});
+
+describe('any text', () => {
+  const evil = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 300 }),
+    fc.constantFrom(
+      '</script><!-- ]]> \u2028\u2029',
+      '"\\"\\\\\u0000'.replace('\0', '\\u0000'),
+      '👩‍👩‍👧‍👦 é ﷽ ㅎㅏㄴ',
+      '\ufeff\u200b\u202eabc',
+    ),
+  );
+
+  test('survives writing, editing, deleting and restoring to the code point', async () => {
+    const user = newId();
+    await fc.assert(
+      fc.asyncProperty(evil, evil, async (text, other) => {
+        const id = await add(user, text);
+        expect(parseMemo((await store.find(user, id))!).text).toBe(text);
+        await store.edit(user, id, { text: other });
+        await store.remove(user, id);
+        await store.restore(user, id);
+        expect(parseMemo((await store.find(user, id))!).text).toBe(other);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('and so do members that we do not know, to the byte', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue()),
+        fc.nat(3),
+        evil,
+        (members, indent, text) => {
+          delete members.text;
+          const source = JSON.stringify({ ...members, text: 'old' }, null, indent);
+          const set = setMembers(source, new Map([['text', JSON.stringify(text)]]));
+          expect(JSON.parse(set)).toEqual({ ...JSON.parse(JSON.stringify(members)), text });
+        },
+      ),
+    );
+    expect(setMembers('{"a":1.0,"b" : [ ],"a":12345678901234567890}', new Map([['c', '1']]))).toBe(
+      '{"a":1.0,"b":[ ],"a":12345678901234567890,"c":1}',
+    );
+    expect(
+      setMembers(
+        '{"constructor":1,"x":2}',
+        new Map<string, string | undefined>([['x', undefined]]),
+      ),
+    ).toBe('{"constructor":1}');
+  });
+});
