@@ -3,11 +3,11 @@
  * `npm run build`; also what `npm start`, the tests and the image run.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, type Metafile } from 'esbuild';
 import type { Asset, Assets } from '../src/assets.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -22,7 +22,7 @@ export const serverOptions = {
   target: 'node20.19',
   format: 'esm',
   loader: { '.lua': 'text' },
-  legalComments: 'linked',
+  metafile: true,
   // Some packages are CommonJS and call `require` for Node's own modules.
   banner: {
     js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
@@ -73,8 +73,24 @@ export async function writeAssets(): Promise<void> {
   await writeFile(resolve(ROOT, 'dist/assets.json'), JSON.stringify(await buildAssets()));
 }
 
+/** Writes `dist/LICENSES.txt`: the notices of the packages that the bundle holds, as they ask for. */
+async function writeLicenses({ inputs }: Metafile): Promise<void> {
+  const packages = new Set(
+    Object.keys(inputs).flatMap(
+      (file) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? [],
+    ),
+  );
+  const notices = [...packages].sort().map(async (path) => {
+    const file = (await readdir(resolve(ROOT, path))).find((name) => /^licen[cs]e/i.test(name));
+    if (!file) throw new Error(`${path} has no licence file`);
+    return `${path.replace('node_modules/', '')}\n\n${await readFile(resolve(ROOT, path, file), 'utf8')}`;
+  });
+  await writeFile(resolve(ROOT, 'dist/LICENSES.txt'), (await Promise.all(notices)).join('\n\n'));
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   await rm(resolve(ROOT, 'dist'), { recursive: true, force: true });
   await writeAssets();
-  await build(serverOptions);
+  const { metafile } = await build(serverOptions);
+  await writeLicenses(metafile);
 }

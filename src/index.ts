@@ -9,6 +9,11 @@ import { createNaver } from './naver.ts';
 import { checkRedis, connectRedis } from './redis.ts';
 import { createSessionStore } from './sessions.ts';
 
+// From the first moment: a process with the id 1 ignores signals that nobody has asked for.
+const signalled = new Promise<NodeJS.Signals>((resolve) => {
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve);
+});
+
 const config = readConfigOrExit();
 const log = pino({
   level: config.logLevel,
@@ -43,9 +48,7 @@ const server = serve({
 server.once('listening', () => log.info({ url: config.publicUrl, port: config.port }, 'listening'));
 server.once('error', (error) => exit(`cannot listen on port ${config.port}: ${error.message}`));
 
-const signal = await new Promise<NodeJS.Signals>((resolve) => {
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve);
-});
+const signal = await signalled;
 log.info({ signal }, 'stopping');
 stop.abort();
 // The balancer needs a moment to see that we are not ready; whoever pressed Ctrl-C does not.

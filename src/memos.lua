@@ -10,6 +10,7 @@ local list = KEYS[1]
 
 -- Ids below this are no times (in µs: September 2001), but numbers that nothing dates.
 local FIRST_DATE = 1e15
+local TEN_MINUTES = 600 * 1e6
 
 -- Members after "id" are not looked at; memo.py writes a space after its colons, so an "id" of its
 -- making does not look like ours.
@@ -67,10 +68,12 @@ end
 
 local operations = {}
 
--- append(members, needle): adds `{"id":…<members>` at the tail, or finds the one among the last 200
--- that carries the idempotency key (`needle`, as it stands in the JSON; empty for none).
--- Returns {1 if added else 0, the memo}. O(1); with a needle O(bytes of 200 memos).
-function operations.append(members, needle)
+-- append(members, needle, repeated): adds `{"id":…<members>` at the tail, or finds the one among the
+-- last 200 that carries the idempotency key (`needle`, as it stands in the JSON; empty for none), or
+-- the newest, when it is of the last ten minutes and begins with the members `repeated` (empty: it
+-- is not looked at). Returns {1 if added else 0, the memo}. O(1); with a needle O(bytes of 200
+-- memos).
+function operations.append(members, needle, repeated)
   number()
   if needle ~= '' then
     for _, memo in ipairs(redis.call('LRANGE', list, -200, -1)) do
@@ -79,7 +82,12 @@ function operations.append(members, needle)
   end
   local id = now()
   local last = redis.call('LINDEX', list, -1)
-  if last then id = math.max(id, id_of(last) + 1) end
+  if last then
+    local recent = id - id_of(last) < TEN_MINUTES
+    local start = with_id(id_of(last), repeated)
+    if repeated ~= '' and recent and string.sub(last, 1, #start) == start then return { 0, last } end
+    id = math.max(id, id_of(last) + 1)
+  end
   local memo = with_id(id, members)
   redis.call('RPUSH', list, memo)
   return { 1, memo }

@@ -96,14 +96,24 @@ export function createMemoStore(redis: RedisClient) {
     /**
      * Adds a memo. With a `key` that one of the last 200 memos carries, nothing is added: the
      * outcome is the existing memo, or `key reused` when its text is another one.
+     * @param options.skipRepeat nor is anything added when the newest memo has just this text and is
+     *   of the last ten minutes
      */
-    async append(user: string, text: string, key?: string): Promise<Appended> {
+    async append(
+      user: string,
+      text: string,
+      key?: string,
+      { skipRepeat = false } = {},
+    ): Promise<Appended> {
+      const textMember = `,"text":${JSON.stringify(text)}`;
       const keyMember = key === undefined ? '' : `"key":${JSON.stringify(key)}`;
-      const members = `,"text":${JSON.stringify(text)}${keyMember && `,${keyMember}`}}`;
-      const [added, memo] = (await redis.memos(memosKey(user), 'append', members, keyMember)) as [
-        number,
-        string,
-      ];
+      const [added, memo] = (await redis.memos(
+        memosKey(user),
+        'append',
+        `${textMember}${keyMember && `,${keyMember}`}}`,
+        keyMember,
+        skipRepeat ? textMember : '',
+      )) as [number, string];
       if (added) return { status: 'created', memo };
       return parseMemo(memo).text === text
         ? { status: 'existing', memo }
@@ -264,11 +274,11 @@ export function parseMemo(stored: string): Memo {
   };
 }
 
-function parseObject(json: string): Record<string, unknown> {
+/** The members of a JSON object; none of anything else, which only a hand in Redis writes. */
+export function parseObject(json: string): Record<string, unknown> {
   try {
-    return JSON.parse(json);
+    return Object(JSON.parse(json));
   } catch {
-    // Nobody but a hand in Redis writes this; one such element must not hide the other memos.
     return {};
   }
 }

@@ -119,9 +119,13 @@ export function createNaver(config: Config, fetch: typeof globalThis.fetch) {
   };
 }
 
-/** A name that can be shown: no control characters, no blank ends, not endless. Empty: none. */
+/**
+ * A name that can be shown: no control characters (but joiners, which emoji and some scripts need),
+ * no blank ends, not endless. Empty: none.
+ */
 function readName(value: unknown): string {
-  const name = typeof value === 'string' ? value.replace(/\p{C}/gu, '').trim() : '';
+  const name =
+    typeof value === 'string' ? value.replace(/(?![\u200c\u200d])\p{C}/gu, '').trim() : '';
   return [...name].slice(0, NAME_LIMIT).join('');
 }
 

@@ -15,96 +15,99 @@ describe.each([
   { where: 'the routes live at the prefix', env: { PUBLIC_URL }, base: '/memo' },
   { where: 'a proxy strips the prefix', env: { PUBLIC_URL, BASE_PATH: '/' }, base: '' },
   { where: 'the prefix is deep', env: { PUBLIC_URL: `${PUBLIC_URL}/v1.0/` }, base: '/memo/v1.0' },
-])('where $where', ({ env, base }) => {
-  const { app, redis, logIn, config } = createTestApp({ env });
-  const { prefix } = config;
+] as { where: string; env: Record<string, string>; base: string }[])(
+  'where $where',
+  ({ env, base }) => {
+    const { app, redis, logIn, config } = createTestApp({ env });
+    const { prefix } = config;
 
-  test('no link, form or asset of any page leaves the prefix', async () => {
-    const me = await logIn();
-    await redis.rpush(
-      `user:${me.id}:memos`,
-      ...Array.from({ length: 120 }, (_, i) => `{"text": "${i}"}`),
-    );
-    const html = { Accept: 'text/html' };
-    await me.send('PATCH', `${base}/memo/7`, { pin: true });
-    const expired = { method: 'POST', body: new URLSearchParams({ text: 'x' }) };
-    const pages = {
-      invitation: await app.request(`${base}/`),
-      memos: await me.request(`${base}/`),
-      older: await me.request(`${base}/?before=50`),
-      edit: await me.request(`${base}/?edit=7`),
-      deleted: await me.request(`${base}/?deleted=999`),
-      'not found': await me.request(`${base}/nothing`, { headers: html }),
-      'bad login': await app.request(`${base}/oauth2`, { headers: html }),
-      expired: await app.request(`${base}/memo`, expired),
-      conflict: await me.post(`${base}/memo/7`, { text: 'x', version: '6' }),
-    };
-    for (const [name, answer] of Object.entries(pages)) {
-      const found = addresses(await answer.text());
-      expect(found.length, name).toBeGreaterThan(2);
-      for (const address of found) {
-        if (address === '#main') continue;
-        const url = new URL(address, 'https://example.com');
-        expect(url.origin, name).toBe('https://example.com');
-        expect(`${url.pathname}/`, name).toContain(`${prefix}/`);
-        expect(url.pathname.startsWith(`${prefix}/`), `${name}: ${address}`).toBe(true);
+    test('no link, form or asset of any page leaves the prefix', async () => {
+      const me = await logIn();
+      await redis.rpush(
+        `user:${me.id}:memos`,
+        ...Array.from({ length: 120 }, (_, i) => `{"text": "${i}"}`),
+      );
+      const html = { Accept: 'text/html' };
+      await me.send('PATCH', `${base}/memo/7`, { pin: true });
+      const expired = { method: 'POST', body: new URLSearchParams({ text: 'x' }) };
+      const pages = {
+        invitation: await app.request(`${base}/`),
+        memos: await me.request(`${base}/`),
+        older: await me.request(`${base}/?before=50`),
+        edit: await me.request(`${base}/?edit=7`),
+        deleted: await me.request(`${base}/?deleted=999`),
+        'not found': await me.request(`${base}/nothing`, { headers: html }),
+        'bad login': await app.request(`${base}/oauth2`, { headers: html }),
+        expired: await app.request(`${base}/memo`, expired),
+        conflict: await me.post(`${base}/memo/7`, { text: 'x', version: '6' }),
+      };
+      for (const [name, answer] of Object.entries(pages)) {
+        const found = addresses(await answer.text());
+        expect(found.length, name).toBeGreaterThan(2);
+        for (const address of found) {
+          if (address === '#main') continue;
+          const url = new URL(address, 'https://example.com');
+          expect(url.origin, name).toBe('https://example.com');
+          expect(`${url.pathname}/`, name).toContain(`${prefix}/`);
+          expect(url.pathname.startsWith(`${prefix}/`), `${name}: ${address}`).toBe(true);
+        }
       }
-    }
-  });
+    });
 
-  test('no redirect or cookie leaves it, and forms post back to where they came from', async () => {
-    const me = await logIn();
-    const { id } = await (await me.send('POST', `${base}/memo`, { text: 'a' })).json();
-    const conflict = await me.post(`${base}/memo/${id}`, { text: 'b', version: '6' });
-    expect(await conflict.text()).toContain(`action="${prefix}/memo/${id}"`);
-    const answers = [
-      await app.request(`${base}/memo`),
-      await me.send('POST', `${base}/memo`, { text: 'x' }),
-      await me.post(`${base}/memo`, { text: 'y' }),
-      await me.post(`${base}/memo/${id}/pin`, { pin: 'true' }),
-      await me.post(`${base}/memo/${id}/delete`, {}),
-      await me.post(`${base}/memo/${id}/restore`, {}),
-      await me.request(`${base}/logout`, { method: 'POST' }),
-    ];
-    for (const answer of answers) {
-      expect(answer.headers.get('Location')!.startsWith(`${prefix}/`)).toBe(true);
-    }
-    expect(answers.at(-1)!.headers.get('Set-Cookie')).toContain(`Path=${prefix};`);
-    const login = await app.request(`${base}/login`);
-    expect(login.headers.get('Set-Cookie')).toContain(`Path=${prefix}/oauth2;`);
-    expect(new URL(login.headers.get('Location')!).searchParams.get('redirect_uri')).toBe(
-      `${config.publicUrl}/oauth2`,
-    );
-  });
+    test('no redirect or cookie leaves it, and forms post back to where they came from', async () => {
+      const me = await logIn();
+      const { id } = await (await me.send('POST', `${base}/memo`, { text: 'a' })).json();
+      const conflict = await me.post(`${base}/memo/${id}`, { text: 'b', version: '6' });
+      expect(await conflict.text()).toContain(`action="${prefix}/memo/${id}"`);
+      const answers = [
+        await app.request(`${base}/memo`),
+        await me.send('POST', `${base}/memo`, { text: 'x' }),
+        await me.post(`${base}/memo`, { text: 'y' }),
+        await me.post(`${base}/memo/${id}/pin`, { pin: 'true' }),
+        await me.post(`${base}/memo/${id}/delete`, {}),
+        await me.post(`${base}/memo/${id}/restore`, {}),
+        await me.request(`${base}/logout`, { method: 'POST' }),
+      ];
+      for (const answer of answers) {
+        expect(answer.headers.get('Location')!.startsWith(`${prefix}/`)).toBe(true);
+      }
+      expect(answers.at(-1)!.headers.get('Set-Cookie')).toContain(`Path=${prefix};`);
+      const login = await app.request(`${base}/login`);
+      expect(login.headers.get('Set-Cookie')).toContain(`Path=${prefix}/oauth2;`);
+      expect(new URL(login.headers.get('Location')!).searchParams.get('redirect_uri')).toBe(
+        `${config.publicUrl}/oauth2`,
+      );
+    });
 
-  test('static files are served under it, as compressed as the browser takes them', async () => {
-    const page = await (await app.request(`${base}/`)).text();
-    const style = addresses(page).find((address) => address.endsWith('.css'))!;
-    const path = base + style.slice(prefix.length);
-    const sizes: number[] = [];
-    for (const [accept, coding] of [
-      ['', null],
-      ['gzip', 'gzip'],
-      ['gzip, deflate, br;q=0.5', 'br'],
-      ['br;q=0, gzip;q=0.000', null],
-    ] as const) {
-      const answer = await app.request(path, { headers: { 'Accept-Encoding': accept } });
-      expect(answer.status).toBe(200);
-      expect(answer.headers.get('Content-Encoding')).toBe(coding);
-      expect(answer.headers.get('Cache-Control')).toContain('immutable');
-      sizes.push((await answer.arrayBuffer()).byteLength);
-    }
-    expect(sizes[0]).toBe(sizes[3]);
-    expect(sizes[2]).toBeLessThan(sizes[1]!);
-    expect(sizes[1]).toBeLessThan(sizes[0]! / 2);
-  });
+    test('static files are served under it, as compressed as the browser takes them', async () => {
+      const page = await (await app.request(`${base}/`)).text();
+      const style = addresses(page).find((address) => address.endsWith('.css'))!;
+      const path = base + style.slice(prefix.length);
+      const sizes: number[] = [];
+      for (const [accept, coding] of [
+        ['', null],
+        ['gzip', 'gzip'],
+        ['gzip, deflate, br;q=0.5', 'br'],
+        ['br;q=0, gzip;q=0.000', null],
+      ] as const) {
+        const answer = await app.request(path, { headers: { 'Accept-Encoding': accept } });
+        expect(answer.status).toBe(200);
+        expect(answer.headers.get('Content-Encoding')).toBe(coding);
+        expect(answer.headers.get('Cache-Control')).toContain('immutable');
+        sizes.push((await answer.arrayBuffer()).byteLength);
+      }
+      expect(sizes[0]).toBe(sizes[3]);
+      expect(sizes[2]).toBeLessThan(sizes[1]!);
+      expect(sizes[1]).toBeLessThan(sizes[0]! / 2);
+    });
 
-  test('health is answered under the prefix and, for the balancer, without it', async () => {
-    for (const path of [`${base}/healthz`, `${base}/readyz`, '/healthz', '/readyz']) {
-      expect((await app.request(path)).status).toBe(200);
-    }
-  });
-});
+    test('health is answered under the prefix and, for the balancer, without it', async () => {
+      for (const path of [`${base}/healthz`, `${base}/readyz`, '/healthz', '/readyz']) {
+        expect((await app.request(path)).status).toBe(200);
+      }
+    });
+  },
+);
 
 describe('the page under /memo', () => {
   const { app } = createTestApp({ env: { PUBLIC_URL } });

@@ -33,24 +33,49 @@ const NAVER_PROBLEMS = {
   misconfigured: () => new Problem(502, 'naver-misconfigured'),
 };
 
+/** The code in front of a Redis error; up to Redis 6, a script's has a sentence in front of it. */
+const REDIS_CODE = /^(?:ERR Error (?:running|compiling) script.*? -)?([A-Z]+)\b/;
+
 /** Redis's error codes for states that pass without anybody touching the data. */
-const PASSING =
-  /^(MISCONF|READONLY|LOADING|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|NOAUTH|WRONGPASS|NOPERM)\b/;
+const PASSING = [
+  'MISCONF',
+  'READONLY',
+  'LOADING',
+  'MASTERDOWN',
+  'NOREPLICAS',
+  'CLUSTERDOWN',
+  'TRYAGAIN',
+  'MOVED',
+  'ASK',
+  'BUSY',
+  'NOAUTH',
+  'WRONGPASS',
+  'NOPERM',
+];
 
 /** What ioredis says when there is no connection, or no answer in time. */
-const DISCONNECTED =
-  /^(Connection is closed|Command timed out|Command aborted|Stream isn't writeable|Cluster isn't ready|None of startup nodes|Failed to refresh slots|Too many Cluster redirections|Reached the max retries)/;
+const DISCONNECTED = new RegExp(
+  [
+    '^(MaxRetriesPerRequestError|AbortError|ClusterAllFailedError):',
+    'Connection is closed',
+    'Command timed out',
+    "Stream isn't writeable",
+    "Cluster isn't ready",
+    'Cluster is disconnect',
+    'Node is disconnected',
+    'None of startup nodes',
+    'Too many Cluster redirections',
+  ].join('|'),
+);
 
 /** Turns whatever was thrown into a problem; what nobody foresaw is `internal`. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof NaverError) return NAVER_PROBLEMS[error.failure]();
   if (error instanceof Error) {
-    if (error.name === 'ReplyError' && error.message.startsWith('OOM')) {
-      return new Problem(507, 'storage-full');
-    }
-    const passing = error.name === 'ReplyError' ? PASSING : DISCONNECTED;
-    if (passing.test(error.message) || error.name === 'ClusterAllFailedError') {
+    const code = error.name === 'ReplyError' ? (REDIS_CODE.exec(error.message)?.[1] ?? '') : '';
+    if (code === 'OOM') return new Problem(507, 'storage-full');
+    if (PASSING.includes(code) || DISCONNECTED.test(`${error.name}: ${error.message}`)) {
       return new Problem(503, 'storage-down', RETRY_SOON);
     }
   }

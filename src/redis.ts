@@ -35,8 +35,7 @@ export async function connectRedis(
     socketTimeout: 3000,
     // Back within a second of Redis's return; a little apart from the other servers.
     retryStrategy: (times: number) => Math.min(100 * times, 1000) + Math.random() * 100,
-    // After a failover the old primary is a replica: the address has to be resolved anew.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    reconnectOnError: leavesReplica(),
     // What CLIENT LIST calls it.
     connectionName: 'memo',
   } satisfies RedisOptions;
@@ -76,6 +75,19 @@ export async function connectRedis(
   // A first failure is in the log already, and connecting goes on; the server starts all the same.
   await client.connect().catch(() => {});
   return client;
+}
+
+/**
+ * After a failover the old primary is a replica, and its name has to be resolved anew. At most once
+ * in ten seconds: while there is nothing but a replica, each new connection interrupts the readers.
+ */
+function leavesReplica(): (error: Error) => boolean {
+  let last = Number.NEGATIVE_INFINITY;
+  return (error) => {
+    if (!error.message.startsWith('READONLY') || performance.now() - last < 10_000) return false;
+    last = performance.now();
+    return true;
+  };
 }
 
 /** An error of the network or of Redis; a cluster's wraps the one of the last node it tried. */

@@ -16,7 +16,7 @@
  * Against: a stolen database (hashes only), session fixation (a new token at every login), a cookie
  * that holds a raw user id as memo.py's did (it is no token), a login answered twice (states).
  */
-import type { RedisClient } from './memos.ts';
+import { parseObject, type RedisClient } from './memos.ts';
 
 export interface User {
   /** Naver's id for this person: opaque */
@@ -102,7 +102,7 @@ export function createSessionStore(redis: RedisClient, now: () => number = Date.
     /** The person's name as of the last login, or undefined. */
     async nameOf(userId: string): Promise<string | undefined> {
       const stored = await redis.get(userKey(userId));
-      const name: unknown = stored === null ? undefined : JSON.parse(stored).name;
+      const { name } = parseObject(stored ?? '');
       return typeof name === 'string' ? name : undefined;
     },
 

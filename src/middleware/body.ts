@@ -1,6 +1,4 @@
 import type { Context } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
-import { every } from 'hono/combine';
 import { createMiddleware } from 'hono/factory';
 import type { Env } from '../env.ts';
 import { Problem } from '../problem.ts';
@@ -11,22 +9,14 @@ export type Form = Map<string, string>;
 /** A memo of 20,000 characters fits, however it is escaped. */
 const BODY_LIMIT = 256 * 1024; // bytes
 
+/** Beyond this, a body is not even thrown away any more: the connection ends. */
+const DISCARD_LIMIT = 16 * BODY_LIMIT;
+
 /**
- * Limits a body's size, and reads it when it is a form: before anything else can fail, so that an
- * expired login or a lost Redis finds the text at hand and can give it back.
+ * Reads a body that is a form, before anything else can fail: so an expired login or a lost Redis
+ * finds the text at hand and can give it back.
  */
-export const readForm = () => every(limitBody(), parseForm());
-
-function limitBody() {
-  return bodyLimit({
-    maxSize: BODY_LIMIT,
-    onError: () => {
-      throw new Problem(413, 'too-large');
-    },
-  });
-}
-
-function parseForm() {
+export function readForm() {
   return createMiddleware<Env>(async (c, next) => {
     if (contentType(c) === 'application/x-www-form-urlencoded') {
       const fields = new URLSearchParams(await readText(c));
@@ -65,10 +55,28 @@ function contentType(c: Context<Env>): string {
 
 /** The body as text. Bytes that are no UTF-8 are refused: replacing them would change a text. */
 async function readText(c: Context<Env>): Promise<string> {
-  const bytes = await c.req.arrayBuffer();
+  const bytes = await readBytes(c);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     throw new Problem(400, 'text-invalid');
   }
+}
+
+/**
+ * The body. One that is too large is read on and thrown away: what the sender has not got rid of
+ * when the answer comes would end the connection, and with it the requests behind this one.
+ */
+async function readBytes(c: Context<Env>): Promise<ArrayBuffer> {
+  const declared = c.req.header('Transfer-Encoding') ? undefined : c.req.header('Content-Length');
+  if (Number(declared) <= BODY_LIMIT) return c.req.arrayBuffer();
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  for await (const chunk of c.req.raw.body ?? []) {
+    size += chunk.byteLength;
+    if (size <= BODY_LIMIT) chunks.push(chunk);
+    if (size > DISCARD_LIMIT) break;
+  }
+  if (size > BODY_LIMIT) throw new Problem(413, 'too-large');
+  return new Blob(chunks).arrayBuffer();
 }

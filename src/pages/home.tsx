@@ -9,7 +9,7 @@ export interface HomeProps {
   name: string;
   /** the idempotency key of the memo that is going to be written */
   newKey: string;
-  /** only on the first page */
+  /** shown on the first page only */
   pinned: Memo[];
   /** newest first, without those in `pinned` */
   memos: Memo[];

@@ -44,11 +44,11 @@ export function memoRoutes({ config, memos, sessions }: Dependencies) {
     const text = readText((form ?? (await readJson(c))).get('text'));
     const key = form ? form.get('key') : c.req.header('Idempotency-Key');
     if (key !== undefined && !KEY.test(key)) throw new Problem(400, 'bad-key');
-    const result = await memos.append(userId, text, key);
+    // Whoever goes back gets the form anew, with another key, and the browser fills in the old text.
+    const result = await memos.append(userId, text, key, { skipRepeat: form !== undefined });
     if (result.status === 'key reused') throw new Problem(422, 'key-reused');
-    const { id } = parseMemo(result.memo);
-    if (form) return backToPage(c, form, id);
-    c.header('Location', `${config.prefix}/memo/${id}`);
+    if (form) return backToPage(c, form);
+    c.header('Location', `${config.prefix}/memo/${parseMemo(result.memo).id}`);
     return memoJson(c, result.memo, result.status === 'created' ? 201 : 200);
   });
 

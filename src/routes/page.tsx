@@ -39,7 +39,7 @@ export function pageRoutes({ memos, sessions }: Dependencies) {
     const [name, page, pinned, present] = await Promise.all([
       sessions.nameOf(userId),
       memos.page(userId, PAGE_SIZE, before),
-      before === undefined ? memos.pinned(userId) : [],
+      memos.pinned(userId),
       deleted === undefined ? undefined : memos.find(userId, deleted),
     ]);
     const above = new Set(pinned);
@@ -48,7 +48,7 @@ export function pageRoutes({ memos, sessions }: Dependencies) {
         site={site}
         name={name ?? site.t.member}
         newKey={randomToken()}
-        pinned={pinned.map(parseMemo)}
+        pinned={before === undefined ? pinned.map(parseMemo) : []}
         memos={page.memos.filter((memo) => !above.has(memo)).map(parseMemo)}
         before={before}
         next={page.next}

@@ -2,14 +2,17 @@
 import { type Browser, chromium } from 'playwright-core';
 
 export async function launchBrowser(): Promise<Browser> {
-  if (process.env.CHROMIUM) {
-    return chromium.launch({ executablePath: process.env.CHROMIUM, args: ['--no-sandbox'] });
-  }
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM || (await packagedChromium()),
+    // Its sandbox needs rights that a container does not give. None of the package's own arguments:
+    // some of them turn off the very rules that the tests rely on.
+    args: ['--no-sandbox'],
+  });
+}
+
+async function packagedChromium(): Promise<string> {
   // Read when the package is imported: it then unpacks the libraries that a bare machine lacks.
   process.env.AWS_EXECUTION_ENV ??= 'AWS_Lambda_nodejs22.x';
   const { default: packaged } = await import('@sparticuz/chromium');
-  return chromium.launch({
-    executablePath: await packaged.executablePath(),
-    args: [...packaged.args, '--no-sandbox'],
-  });
+  return packaged.executablePath();
 }

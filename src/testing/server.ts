@@ -78,9 +78,11 @@ export async function spawnServer(env: Record<string, string> = {}): Promise<Ser
   child.stderr!.on('data', (data) => {
     server.stderr += data;
   });
-  process.once('exit', () => child.kill('SIGKILL'));
+  const kill = () => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  exited.then(() => process.off('exit', kill));
   try {
-    onTestFinished(() => void child.kill('SIGKILL'));
+    onTestFinished(kill);
   } catch {
     // Started for the whole file, which stops it itself.
   }

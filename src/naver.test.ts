@@ -1,0 +1,433 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Misbehaviour, type NaverStandIn, startNaverStandIn } from '../scripts/naver.ts';
+import { readConfig } from './config.ts';
+import { createNaver, NaverError, type NaverFailure } from './naver.ts';
+
+const PUBLIC_URL = 'http://localhost:8000/memo';
+const CALLBACK = `${PUBLIC_URL}/oauth2`;
+const SECRET = 'the+secret/that=nobody&sees';
+
+const standIns: NaverStandIn[] = [];
+
+async function startNaver(): Promise<NaverStandIn> {
+  const naver = await startNaverStandIn({ callbackUrls: [CALLBACK], clientSecret: SECRET });
+  standIns.push(naver);
+  return naver;
+}
+
+let naver: NaverStandIn;
+
+beforeAll(async () => {
+  naver = await startNaver();
+});
+
+beforeEach(() => {
+  for (const endpoint of ['token', 'profile'] as const) naver.misbehave(endpoint, 'ok');
+  naver.answerTokenWith(undefined);
+  naver.answerProfileWith(undefined);
+});
+
+afterAll(async () => {
+  await Promise.all(standIns.map((standIn) => standIn.close()));
+});
+
+interface Origins {
+  authUrl?: string;
+  apiUrl?: string;
+  clientSecret?: string;
+  fetch?: typeof globalThis.fetch;
+}
+
+/** Our client for a stand-in, or for other origins. */
+function createClient(standIn: NaverStandIn, origins: Origins = {}) {
+  const config = readConfig({
+    PUBLIC_URL,
+    REDIS_URL: 'redis://127.0.0.1',
+    NAVER_CLIENT_ID: standIn.clientId,
+    NAVER_CLIENT_SECRET: origins.clientSecret ?? standIn.clientSecret,
+    NAVER_AUTH_URL: origins.authUrl ?? standIn.url,
+    NAVER_API_URL: origins.apiUrl ?? standIn.url,
+  });
+  return createNaver(config, origins.fetch ?? fetch);
+}
+
+const AGREED = { decision: 'agree', name: '김메모', share: 'on', share_nickname: 'on' };
+
+/** What the stand-in's consent page gives to somebody who agrees. */
+async function obtainCode(standIn = naver, fields: Record<string, string> = AGREED) {
+  const answer = await fetch(`${standIn.url}/oauth2.0/consent`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      client_id: standIn.clientId,
+      redirect_uri: CALLBACK,
+      state: 's',
+      ...fields,
+    }),
+    redirect: 'manual',
+  });
+  return new URL(answer.headers.get('Location')!).searchParams.get('code')!;
+}
+
+const identify = async (fields?: Record<string, string>) =>
+  createClient(naver).identify(await obtainCode(naver, fields), 's');
+
+/** The failure of a login that has to fail, and its message, which goes into the log. */
+async function failureOf(login: Promise<unknown>): Promise<{ failure: string; message: string }> {
+  const error = await login.then(
+    (user) => new Error(`it gave ${JSON.stringify(user)}`),
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof NaverError)) throw error;
+  const { failure, message } = error;
+  expect(message).not.toContain(SECRET);
+  expect(message).not.toContain('AAAA');
+  expect(message).not.toMatch(/[\r\n]/);
+  return { failure, message };
+}
+
+/** Fails with `failure` for each of these answers of an endpoint. */
+async function expectFailures(
+  endpoint: 'token' | 'profile',
+  failure: NaverFailure,
+  answers: unknown[],
+) {
+  for (const answer of answers) {
+    if (endpoint === 'token') naver.answerTokenWith(answer);
+    else naver.answerProfileWith(answer);
+    const outcome = await failureOf(identify());
+    expect(outcome.failure, JSON.stringify(answer)).toBe(failure);
+  }
+}
+
+const profileOf = (response: unknown) => ({ resultcode: '00', message: 'success', response });
+
+describe('where the browser is sent', () => {
+  test('is Naver’s page, with the registered callback and the state', async () => {
+    const url = new URL(createClient(naver).authorizeUrl('the-state'));
+    expect(url.origin + url.pathname).toBe(`${naver.url}/oauth2.0/authorize`);
+    expect(Object.fromEntries(url.searchParams)).toEqual({
+      response_type: 'code',
+      client_id: naver.clientId,
+      redirect_uri: CALLBACK,
+      state: 'the-state',
+    });
+    expect((await fetch(url)).status).toBe(200);
+  });
+});
+
+describe('a login', () => {
+  test('finds out who it is, with one call of each endpoint', async () => {
+    const { token, profile } = naver.calls;
+    const user = await identify();
+    expect(user).toEqual({ id: expect.stringMatching(/^[\w-]{43}$/), name: '김메모' });
+    expect(naver.calls).toMatchObject({ token: token + 1, profile: profile + 1 });
+    expect(await identify()).toEqual(user);
+  });
+
+  test('sends the secret, the code and the token where no log of addresses finds them', async () => {
+    const sent: { url: string; init: RequestInit }[] = [];
+    const code = await obtainCode();
+    const client = createClient(naver, {
+      fetch: (url, init) => {
+        sent.push({ url: String(url), init: init! });
+        return fetch(url, init);
+      },
+    });
+    await client.identify(code, 'the-state');
+
+    expect(sent.map(({ url }) => url)).toEqual([
+      `${naver.url}/oauth2.0/token`,
+      `${naver.url}/v1/nid/me`,
+    ]);
+    const [token, profile] = sent.map(({ init }) => init);
+    expect(token!.method).toBe('POST');
+    expect(Object.fromEntries(new URLSearchParams(String(token!.body)))).toEqual({
+      grant_type: 'authorization_code',
+      client_id: naver.clientId,
+      client_secret: SECRET,
+      code,
+      state: 'the-state',
+    });
+    expect(JSON.stringify(token!.headers ?? {})).not.toContain(SECRET);
+    expect(profile!.body).toBeUndefined();
+    // The token has characters that a query or a form would change.
+    expect(new Headers(profile!.headers).get('Authorization')).toMatch(/^Bearer AAAA\+\/\S+=$/);
+    expect(sent.every(({ init }) => init.redirect === 'error')).toBe(true);
+  });
+
+  test('takes expires_in as a string, as a number, and left out', async () => {
+    for (const expires_in of ['3600', 3600, undefined]) {
+      naver.answerTokenWith({ access_token: 'AAAA+/==', token_type: 'bearer', expires_in });
+      naver.answerProfileWith(profileOf({ id: 'an-id', name: '이초롱' }));
+      expect(await identify()).toEqual({ id: 'an-id', name: '이초롱' });
+    }
+  });
+});
+
+describe('the person’s name', () => {
+  test('is their nickname when they keep the name to themselves', async () => {
+    const user = await identify({ decision: 'agree', name: '김메모', share_nickname: 'on' });
+    expect(user.name).toBe('김메모님');
+  });
+
+  test('is 회원 when they keep everything to themselves', async () => {
+    expect((await identify({ decision: 'agree', name: '김메모' })).name).toBe('회원');
+  });
+
+  test.each([
+    ['null', { name: null, nickname: '메모광' }, '메모광'],
+    ['empty', { name: '', nickname: '메모광' }, '메모광'],
+    ['blank', { name: ' \t\u3000', nickname: '메모광' }, '메모광'],
+    ['no string', { name: 42, nickname: ['메모광'] }, '회원'],
+    ['invisible', { name: '\u0000\u200b\u202e\ufeff', nickname: '' }, '회원'],
+    ['padded', { name: '  김메모 ' }, '김메모'],
+    ['made to break lines', { name: '김\r\n메\u0000모' }, '김메모'],
+    ['made to turn the text around', { name: '\u202e김메모' }, '김메모'],
+    ['endless', { name: '😀'.repeat(5000) }, '😀'.repeat(100)],
+    ['markup', { name: '<b>&amp;' }, '<b>&amp;'],
+  ])('can be %s', async (_, fields, name) => {
+    naver.answerProfileWith(profileOf({ id: 'an-id', ...fields }));
+    expect(await identify()).toEqual({ id: 'an-id', name });
+  });
+});
+
+describe('the person’s id', () => {
+  test('can be all that Naver may send', async () => {
+    for (const id of ['1', 'a'.repeat(64), 'Ab0+/=', 'Ab0-_', '32742776']) {
+      naver.answerProfileWith(profileOf({ id, name: '김메모' }));
+      expect((await identify()).id).toBe(id);
+    }
+  });
+
+  test('has to be there, and can be no part of another Redis key', async () => {
+    const ids = [
+      undefined,
+      null,
+      '',
+      ' ',
+      42,
+      true,
+      ['an-id'],
+      { id: 'an-id' },
+      'a'.repeat(65),
+      'an-id:memos',
+      ':',
+      'an id',
+      'an-id\n',
+      'an-id\0',
+      '{an-id}',
+      '*',
+      '김메모',
+    ];
+    await expectFailures(
+      'profile',
+      'unavailable',
+      ids.map((id) => profileOf({ id, name: '김메모' })),
+    );
+  });
+
+  test('is read where Naver puts it, not at the top level', async () => {
+    await expectFailures('profile', 'unavailable', [
+      { resultcode: '00', message: 'success', id: 'an-id', name: '김메모' },
+      profileOf(null),
+      profileOf('an-id'),
+      profileOf([{ id: 'an-id' }]),
+    ]);
+  });
+});
+
+describe('errors that arrive as 200', () => {
+  test('tell that a used or invented code is no login', async () => {
+    const code = await obtainCode();
+    const client = createClient(naver);
+    await client.identify(code, 's');
+    const { profile } = naver.calls;
+    expect((await failureOf(client.identify(code, 's'))).failure).toBe('expired');
+    expect((await failureOf(client.identify('invented', 's'))).failure).toBe('expired');
+    expect(naver.calls.profile).toBe(profile);
+  });
+
+  test('tell that our secret is wrong: nothing that the person could do', async () => {
+    const client = createClient(naver, { clientSecret: 'another' });
+    expect((await failureOf(client.identify(await obtainCode(), 's'))).failure).toBe(
+      'misconfigured',
+    );
+    await expectFailures('token', 'misconfigured', [
+      { error: 'unauthorized_client', error_description: 'unauthorized' },
+      { error: 'invalid_client' },
+    ]);
+  });
+
+  test('count even beside a token', async () => {
+    await expectFailures('token', 'expired', [
+      { error: 'invalid_request', access_token: 'AAAA' },
+      { error: 'invalid_grant', error_description: null },
+    ]);
+  });
+
+  test('of the token may be anything but a usable token', async () => {
+    await expectFailures('token', 'unavailable', [
+      {},
+      [],
+      null,
+      'AAAA',
+      42,
+      { access_token: '' },
+      { access_token: null },
+      { access_token: 42 },
+      { access_token: ['AAAA'] },
+      { access_token: 'AAAA BBBB' },
+      { access_token: 'AAAA\r\nX-Injected: 1' },
+      { access_token: 'A'.repeat(4097) },
+      { errorMessage: 'Internal error', errorCode: '500' },
+      { token: 'AAAA' },
+    ]);
+  });
+
+  test('of the profile count whatever else the answer has', async () => {
+    const response = { id: 'an-id', name: '김메모' };
+    await expectFailures('profile', 'unavailable', [
+      { resultcode: '024', message: 'Authentication failed (인증 실패하였습니다.)' },
+      { resultcode: '024', message: 'Authentication failed', response },
+      { resultcode: 0, message: 'success', response },
+      { resultcode: '0', message: 'success', response },
+      { message: 'success', response },
+      { errorMessage: 'Authentication failed', errorCode: '024' },
+      { error: 'invalid_token' },
+      response,
+      null,
+      [],
+      '00',
+    ]);
+  });
+});
+
+describe('a Naver in trouble', () => {
+  const quick: Misbehaviour[] = ['4xx', '5xx', 'malformed', 'huge'];
+  const cases = quick.flatMap((how) => [['token', how] as const, ['profile', how] as const]);
+
+  test.each(cases)('is named as such when its %s endpoint is %s', async (endpoint, how) => {
+    naver.misbehave(endpoint, how);
+    const { failure, message } = await failureOf(identify());
+    expect(failure).toBe('unavailable');
+    expect(message).not.toContain('"response"'); // nothing that Naver sent
+    naver.misbehave(endpoint, 'ok');
+    expect((await identify()).name).toBe('김메모');
+  });
+
+  test('costs at most 5 seconds, however it is silent', async () => {
+    const silent: Misbehaviour[] = ['slow', 'hanging', 'hanging-body'];
+    const one = async (endpoint: 'token' | 'profile', how: Misbehaviour) => {
+      const standIn = await startNaver();
+      const code = await obtainCode(standIn);
+      standIn.misbehave(endpoint, how);
+      const start = performance.now();
+      const { failure } = await failureOf(createClient(standIn).identify(code, 's'));
+      return { endpoint, how, failure, inTime: performance.now() - start < 5000 };
+    };
+    // Not 5 seconds for each of the two calls.
+    const both = async () => {
+      const standIn = await startNaver();
+      const code = await obtainCode(standIn);
+      standIn.misbehave('profile', 'hanging');
+      const client = createClient(standIn, {
+        fetch: async (url, init) => {
+          const answer = await fetch(url, init);
+          if (String(url).endsWith('/token')) await delay(3000);
+          return answer;
+        },
+      });
+      const start = performance.now();
+      const { failure } = await failureOf(client.identify(code, 's'));
+      return {
+        endpoint: 'both',
+        how: 'slow',
+        failure,
+        inTime: performance.now() - start < 5000,
+      };
+    };
+    const outcomes = await Promise.all([
+      ...silent.flatMap((how) => [one('token', how), one('profile', how)]),
+      both(),
+    ]);
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ failure: 'unavailable', inTime: true });
+    }
+    expect(outcomes).toHaveLength(7);
+  });
+
+  test('may be one that nobody can reach', async () => {
+    const gone = await startNaver();
+    await gone.close();
+    standIns.splice(standIns.indexOf(gone), 1);
+    const { failure, message } = await failureOf(createClient(gone).identify('code', 's'));
+    expect(failure).toBe('unavailable');
+    // The operator sees which host it was.
+    expect(message).toContain(new URL(gone.url).host);
+
+    const client = createClient(naver, { apiUrl: gone.url });
+    expect((await failureOf(client.identify(await obtainCode(), 's'))).failure).toBe('unavailable');
+  });
+
+  test('may answer a token with an error status: it is not taken', async () => {
+    const broken = await serveHttp((_, response) => {
+      response.writeHead(500, { 'Content-Type': 'application/json' });
+      response.end('{"access_token":"AAAA","resultcode":"00","response":{"id":"an-id"}}');
+    });
+    const [token, profile] = [
+      createClient(naver, { authUrl: broken.url }),
+      createClient(naver, { apiUrl: broken.url }),
+    ];
+    expect((await failureOf(token.identify('code', 's'))).failure).toBe('unavailable');
+    const code = await obtainCode();
+    expect((await failureOf(profile.identify(code, 's'))).failure).toBe('unavailable');
+  });
+
+  test('may answer what is no UTF-8', async () => {
+    const broken = await serveHttp((_, response) => {
+      response.writeHead(200, { 'Content-Type': 'application/json' });
+      response.end(Buffer.from('{"access_token":"AAAA","x":"\xff\xfe"}', 'latin1'));
+    });
+    const client = createClient(naver, { authUrl: broken.url });
+    expect((await failureOf(client.identify('code', 's'))).failure).toBe('unavailable');
+  });
+});
+
+test.each([301, 302, 303, 307, 308])('a redirect (%i) takes nothing elsewhere', async (status) => {
+  const seen: string[] = [];
+  const elsewhere = await serveHttp((request, response) => {
+    seen.push(`${request.method} ${request.url}`);
+    response.end('{"access_token":"AAAA","resultcode":"00","response":{"id":"an-id"}}');
+  });
+  const redirecting = await serveHttp((_, response) => {
+    response.writeHead(status, { Location: `${elsewhere.url}/caught` }).end();
+  });
+  const token = createClient(naver, { authUrl: redirecting.url });
+  expect((await failureOf(token.identify('code', 's'))).failure).toBe('unavailable');
+  const profile = createClient(naver, { apiUrl: redirecting.url });
+  const code = await obtainCode();
+  expect((await failureOf(profile.identify(code, 's'))).failure).toBe('unavailable');
+  expect(seen).toEqual([]);
+});
+
+const servers: { close(): void }[] = [];
+afterAll(() => {
+  for (const server of servers) server.close();
+});
+
+/** A server that answers as nobody should. */
+async function serveHttp(listener: (request: IncomingMessage, response: ServerResponse) => void) {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  servers.push({
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}

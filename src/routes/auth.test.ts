@@ -1,0 +1,805 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type NaverStandIn, startNaverStandIn } from '../../scripts/naver.ts';
+import { startRedis } from '../../scripts/redis.ts';
+import { createMemoStore } from '../memos.ts';
+import { createSessionStore, randomToken } from '../sessions.ts';
+import { createTestApp, newId, ORIGIN, type TestAppOptions } from '../testing/app.ts';
+
+const PREFIXED = 'https://memo.example.com/my/memo';
+const HTML = 'text/html,application/xhtml+xml,*/*;q=0.8';
+
+let naver: NaverStandIn;
+
+beforeAll(async () => {
+  naver = await startNaverStandIn({
+    callbackUrls: [`${ORIGIN}/oauth2`, `${PREFIXED}/oauth2`],
+    clientId: 'id',
+    clientSecret: 'secret',
+  });
+});
+
+beforeEach(() => {
+  naver.misbehave('token', 'ok');
+  naver.misbehave('profile', 'ok');
+  naver.answerTokenWith(undefined);
+});
+
+afterAll(() => naver.close());
+
+/** The app, which takes the stand-in for Naver. */
+const createApp = ({ env = {}, deps = {} }: TestAppOptions = {}) =>
+  createTestApp({ env: { NAVER_AUTH_URL: naver.url, NAVER_API_URL: naver.url, ...env }, deps });
+
+type App = ReturnType<typeof createApp>['app'];
+
+interface Cookie {
+  name: string;
+  value: string;
+  host: string;
+  path: string;
+  secure: boolean;
+}
+
+/** A browser: it keeps cookies for their host and path, and shows where it is sent. */
+function openBrowser(app: App, language = 'ko') {
+  const jar: Cookie[] = [];
+
+  const fits = (cookie: Cookie, { hostname, pathname, protocol }: URL) =>
+    cookie.host === hostname &&
+    (cookie.path === '/' ||
+      pathname === cookie.path ||
+      pathname.startsWith(`${cookie.path.replace(/\/$/, '')}/`)) &&
+    (!cookie.secure || protocol === 'https:');
+
+  function keep(url: URL, setCookie: string) {
+    const [pair = '', ...rest] = setCookie.split('; ');
+    const attributes = new Map(
+      rest.map((attribute) => {
+        const [name = '', value = ''] = attribute.split('=', 2);
+        return [name.toLowerCase(), value] as const;
+      }),
+    );
+    const [name, value] = [pair.split('=', 1)[0]!, pair.slice(pair.indexOf('=') + 1)];
+    const path = attributes.get('path') ?? '/';
+    const before = jar.findIndex((it) => it.name === name && it.path === path);
+    if (before >= 0) jar.splice(before, 1);
+    if (attributes.get('max-age') === '0') return;
+    jar.push({ name, value, host: url.hostname, path, secure: attributes.has('secure') });
+  }
+
+  /** One request: no redirect is followed. */
+  async function open(address: string, init: RequestInit = {}): Promise<Response> {
+    const url = new URL(address);
+    const cookies = jar.filter((cookie) => fits(cookie, url));
+    const answer = await app.request(address, {
+      ...init,
+      headers: {
+        Accept: HTML,
+        'Accept-Language': language,
+        ...(cookies.length > 0 && {
+          Cookie: cookies.map(({ name, value }) => `${name}=${value}`).join('; '),
+        }),
+        ...init.headers,
+      },
+    });
+    for (const setCookie of answer.headers.getSetCookie()) keep(url, setCookie);
+    return answer;
+  }
+
+  /** Begins a login; what comes back is the address of Naver's page. */
+  async function begin(site = ORIGIN, init: RequestInit = {}): Promise<URL> {
+    const answer = await open(`${site}/login`, init);
+    expect(answer.status).toBe(302);
+    return new URL(answer.headers.get('Location')!);
+  }
+
+  const cookie = (name: string) => jar.find((it) => it.name === name)?.value;
+
+  return {
+    jar,
+    open,
+    begin,
+    cookie,
+    states: () => jar.filter(({ name }) => name.startsWith('state-')),
+    /** A whole login up to the callback's answer. */
+    async logIn(name: string, site = ORIGIN) {
+      const callback = await consent(await begin(site), { name });
+      return { callback, answer: await open(callback) };
+    },
+    /** Whose page the browser shows; undefined for the invitation. */
+    async readName(site = ORIGIN) {
+      const html = await (await open(`${site}/`)).text();
+      return /<span class="name">([^<]*)</.exec(html)?.[1];
+    },
+  };
+}
+
+/** On Naver's page: reads the form, as the browser does, and presses a button of it. */
+async function consent(authorizeUrl: URL, { name = '김메모', decision = 'agree' } = {}) {
+  const page = await fetch(authorizeUrl);
+  expect(page.status).toBe(200);
+  const hidden = Array.from(
+    (await page.text()).matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g),
+    ([, field, value]) => [field!, value!],
+  );
+  const answer = await fetch(`${naver.url}/oauth2.0/consent`, {
+    method: 'POST',
+    body: new URLSearchParams([...hidden, ['name', name], ['share', 'on'], ['decision', decision]]),
+    redirect: 'manual',
+  });
+  return answer.headers.get('Location')!;
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+/** The stand-in's id of a person. */
+const idOf = (name: string) => createHash('sha256').update(`id\n${name}`).digest('base64url');
+const newName = () => `메모 ${newId()}`;
+
+/** A page that says what happened and has a way to log in. */
+async function expectLoginPage(answer: Response, status: number, text: string, site = ORIGIN) {
+  expect(answer.status).toBe(status);
+  expect(answer.headers.get('Content-Type')).toMatch(/^text\/html/);
+  expect(answer.headers.get('Cache-Control')).toBe('private, no-store');
+  const html = await answer.text();
+  expect(html).toContain(text);
+  expect(html).toContain(`href="${site}/login"`);
+}
+
+describe('a login', () => {
+  test('leads to the person’s page and saves them exactly as {"id","name"}', async () => {
+    const { app, redis } = createApp();
+    const browser = openBrowser(app);
+    const name = newName();
+    expect(await browser.readName()).toBeUndefined();
+
+    const { answer } = await browser.logIn(name);
+    expect(answer.status).toBe(302);
+    expect(answer.headers.get('Location')).toBe('/');
+    expect(await browser.readName()).toBe(name);
+
+    const id = idOf(name);
+    expect(await redis.get(`user:${id}`)).toBe(`{"id":"${id}","name":"${name}"}`);
+    const hash = sha256(browser.cookie('userId')!);
+    expect(await redis.smembers(`user:${id}:sessions`)).toEqual([hash]);
+    expect(JSON.parse((await redis.get(`session:${hash}`))!)).toMatchObject({ user: id });
+    expect(browser.states()).toEqual([]);
+  });
+
+  test('binds a ten-minute state to the browser', async () => {
+    const { app } = createApp();
+    const answer = await app.request('/login');
+    const [cookie, ...more] = answer.headers.getSetCookie();
+    const state = new URL(answer.headers.get('Location')!).searchParams.get('state')!;
+    expect(more).toEqual([]);
+    expect(state).toMatch(/^[\w-]{43}$/);
+    expect(cookie!.split('; ').sort()).toEqual([
+      'HttpOnly',
+      'Max-Age=600',
+      'Path=/oauth2',
+      'SameSite=Lax',
+      `state-${state.slice(0, 8)}=${state}`,
+    ]);
+    expect(answer.headers.get('Cache-Control')).toBe('private, no-store');
+    const another = await app.request('/login');
+    expect(another.headers.get('Location')).not.toContain(state);
+  });
+
+  test('gives the browser a cookie for the whole host', async () => {
+    const { answer } = await openBrowser(createApp().app).logIn(newName());
+    const cookie = answer.headers.getSetCookie().find((it) => it.startsWith('userId='))!;
+    const [pair, ...attributes] = cookie.split('; ');
+    expect(pair).toMatch(/^userId=[\w-]{43}$/);
+    expect(attributes.sort()).toEqual([
+      'HttpOnly',
+      `Max-Age=${180 * 24 * 60 * 60}`,
+      'Path=/',
+      'SameSite=Lax',
+    ]);
+  });
+
+  test('stays under the prefix, and its cookies are for https only there', async () => {
+    const { app } = createApp({ env: { PUBLIC_URL: PREFIXED } });
+    const browser = openBrowser(app);
+    const name = newName();
+    const login = await app.request(`${PREFIXED}/login`);
+    const state = login.headers.getSetCookie()[0]!.split('; ');
+    expect(state).toContain('Path=/my/memo/oauth2');
+    expect(state).toContain('Secure');
+
+    const { answer } = await browser.logIn(name, PREFIXED);
+    expect(answer.headers.get('Location')).toBe('/my/memo/');
+    const session = answer.headers.getSetCookie().find((it) => it.startsWith('userId='))!;
+    expect(session.split('; ')).toEqual(
+      expect.arrayContaining(['Path=/my/memo', 'Secure', 'HttpOnly', 'SameSite=Lax']),
+    );
+    expect(await browser.readName(PREFIXED)).toBe(name);
+    // The page without the slash is the same page.
+    const page = await browser.open(PREFIXED);
+    expect(await page.text()).toContain(`<span class="name">${name}</span>`);
+  });
+
+  test('works behind a proxy that strips the prefix', async () => {
+    const { app } = createApp({ env: { PUBLIC_URL: PREFIXED, BASE_PATH: '/' } });
+    const login = await app.request('/login');
+    const callback = new URL(await consent(new URL(login.headers.get('Location')!)));
+    expect(callback.pathname).toBe('/my/memo/oauth2');
+    const cookie = login.headers.getSetCookie()[0]!.split(';', 1)[0]!;
+    const answer = await app.request(`/oauth2${callback.search}`, { headers: { Cookie: cookie } });
+    expect(answer.status).toBe(302);
+    expect(answer.headers.get('Location')).toBe('/my/memo/');
+    expect(answer.headers.getSetCookie().join()).toContain('Path=/my/memo;');
+  });
+
+  test.each([
+    ['without a prefix', ORIGIN],
+    ['with a prefix', PREFIXED],
+  ])('comes back to PUBLIC_URL %s, whatever the request’s headers claim', async (_, site) => {
+    const { app } = createApp({ env: { PUBLIC_URL: site } });
+    const path = new URL(site).pathname.replace(/\/$/, '');
+    for (const headers of [
+      { Host: 'evil.example' },
+      { 'X-Forwarded-Host': 'evil.example', 'X-Forwarded-Proto': 'ftp' },
+      { Forwarded: 'host=evil.example;proto=http', 'X-Original-URL': '//evil.example' },
+      { Referer: 'https://evil.example/', Origin: 'https://evil.example' },
+    ] as Record<string, string>[]) {
+      const answer = await app.request(`http://evil.example${path}/login`, { headers });
+      const url = new URL(answer.headers.get('Location')!);
+      expect(url.origin).toBe(naver.url);
+      expect(url.searchParams.get('redirect_uri')).toBe(`${site}/oauth2`);
+      expect([...answer.headers].join()).not.toContain('evil');
+    }
+  });
+
+  test('that begins on 127.0.0.1 ends on localhost, by the invitation’s link', async () => {
+    const { app } = createApp();
+    const browser = openBrowser(app);
+    const name = newName();
+    const invitation = await (await browser.open('http://127.0.0.1:8000/')).text();
+    const link = /<a class="naver" href="([^"]*)"/.exec(invitation)![1]!;
+    expect(link).toBe(`${ORIGIN}/login`);
+
+    const login = await browser.open(link);
+    await browser.open(await consent(new URL(login.headers.get('Location')!), { name }));
+    expect(await browser.readName()).toBe(name);
+    expect(browser.jar.map(({ host }) => host)).toEqual(['localhost']);
+  });
+
+  test('works in two tabs at once', async () => {
+    const { app, redis } = createApp();
+    const browser = openBrowser(app);
+    const name = newName();
+    const first = await browser.begin();
+    const second = await browser.begin();
+    expect(browser.states()).toHaveLength(2);
+
+    // Also when they end in another order than they began.
+    for (const url of [second, first]) {
+      const answer = await browser.open(await consent(url, { name }));
+      expect(answer.status).toBe(302);
+      expect(await browser.readName()).toBe(name);
+    }
+    expect(browser.states()).toEqual([]);
+    // The later login took the place of the earlier.
+    expect(await redis.smembers(`user:${idOf(name)}:sessions`)).toEqual([
+      sha256(browser.cookie('userId')!),
+    ]);
+  });
+
+  test('ends the session that the browser had: its cookie is worth nothing any more', async () => {
+    const { app, redis } = createApp();
+    const browser = openBrowser(app);
+    const [first, second] = [newName(), newName()];
+    await browser.logIn(first);
+    const old = browser.cookie('userId')!;
+    await browser.logIn(second);
+    expect(await browser.readName()).toBe(second);
+    expect(browser.cookie('userId')).not.toBe(old);
+
+    const answer = await app.request('/memo', {
+      headers: { Cookie: `userId=${old}`, Accept: 'application/json' },
+    });
+    expect(answer.status).toBe(401);
+    expect(await redis.exists(`session:${sha256(old)}`)).toBe(0);
+    expect(await redis.scard(`user:${idOf(first)}:sessions`)).toBe(0);
+  });
+
+  test('leaves the person’s other devices logged in', async () => {
+    const { app } = createApp();
+    const [phone, laptop] = [openBrowser(app), openBrowser(app)];
+    const name = newName();
+    await phone.logIn(name);
+    await laptop.logIn(name);
+    expect(await phone.readName()).toBe(name);
+    expect(await laptop.readName()).toBe(name);
+  });
+
+  test('leaves nothing in Redis that could be used: no token, code or state', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'memo-auth-'));
+    const own = await startRedis({ dir });
+    const redis = new Redis(own.url);
+    try {
+      const secrets: string[] = [];
+      const config = { sessions: createSessionStore(redis), memos: createMemoStore(redis) };
+      const { app } = createApp({ deps: config });
+      const browser = openBrowser(app);
+      naver.answerTokenWith(undefined);
+      for (let i = 0; i < 2; i++) {
+        const { callback } = await browser.logIn('김메모');
+        const query = new URL(callback).searchParams;
+        secrets.push(browser.cookie('userId')!, query.get('code')!, query.get('state')!);
+      }
+      await browser.open(await consent(await browser.begin(), { decision: 'cancel' }));
+
+      const keys = (await redis.keys('*')).sort();
+      const dump = await Promise.all(
+        keys.map(async (key) =>
+          (await redis.type(key)) === 'set' ? redis.smembers(key) : redis.get(key),
+        ),
+      );
+      const everything = JSON.stringify([keys, dump]);
+      expect(secrets).toHaveLength(6);
+      for (const secret of secrets) expect(everything).not.toContain(secret);
+      expect(everything).not.toContain('AAAA+/'); // how Naver's tokens begin here
+      // One person, one list of sessions, one session, and three states that were used.
+      expect(keys.map((key) => key.replace(/:[\w-]{43,64}/, ''))).toEqual([
+        'session',
+        'state',
+        'state',
+        'state',
+        'user',
+        'user:sessions',
+      ]);
+      expect(await redis.ttl(keys[0]!)).toBeGreaterThan(0);
+      expect(await redis.ttl(keys[1]!)).toBeGreaterThan(0);
+    } finally {
+      redis.disconnect();
+      await own.stop();
+      await rm(dir, { recursive: true });
+    }
+  });
+
+  test('is in the log without its code, state, cookie or secret', async () => {
+    const { app, log } = createApp();
+    const browser = openBrowser(app);
+    const { callback } = await browser.logIn(newName());
+    await browser.open(`${ORIGIN}/oauth2?state=${randomToken()}&code=c`);
+    const query = new URL(callback).searchParams;
+    const all = log.join('\n');
+    expect(all).toContain('"path":"/oauth2"');
+    for (const secret of [
+      query.get('code')!,
+      query.get('state')!,
+      browser.cookie('userId')!,
+      'AAAA+/',
+      '"secret"',
+    ]) {
+      expect(all).not.toContain(secret);
+    }
+  });
+});
+
+describe('a callback that is opened again', () => {
+  test('by reloading shows the page, and asks Naver nothing', async () => {
+    const { app, redis } = createApp();
+    const browser = openBrowser(app);
+    const name = newName();
+    const { callback } = await browser.logIn(name);
+    const cookie = browser.cookie('userId');
+    const calls = { ...naver.calls };
+    for (let i = 0; i < 3; i++) {
+      const answer = await browser.open(callback);
+      expect(answer.status).toBe(302);
+      expect(answer.headers.get('Location')).toBe('/');
+    }
+    expect(naver.calls).toEqual(calls);
+    expect(browser.cookie('userId')).toBe(cookie);
+    expect(await browser.readName()).toBe(name);
+    expect(await redis.scard(`user:${idOf(name)}:sessions`)).toBe(1);
+  });
+
+  test('twice at the same moment logs in once', async () => {
+    const { app, redis } = createApp();
+    const browser = openBrowser(app);
+    const name = newName();
+    const callback = await consent(await browser.begin(), { name });
+    const { token } = naver.calls;
+    const answers = await Promise.all([1, 2, 3].map(() => browser.open(callback)));
+    expect(answers.map(({ status }) => status)).toEqual([302, 302, 302]);
+    expect(answers.map(({ headers }) => headers.get('Location'))).toEqual(['/', '/', '/']);
+    expect(naver.calls.token).toBe(token + 1);
+    expect(await browser.readName()).toBe(name);
+    expect(await redis.scard(`user:${idOf(name)}:sessions`)).toBe(1);
+  });
+
+  test('after logging out logs nobody in', async () => {
+    const { app } = createApp();
+    const browser = openBrowser(app);
+    const { callback } = await browser.logIn(newName());
+    await browser.open(`${ORIGIN}/logout`, { method: 'POST' });
+    const { token } = naver.calls;
+    expect((await browser.open(callback)).headers.get('Location')).toBe('/');
+    expect(await browser.readName()).toBeUndefined();
+    expect(naver.calls.token).toBe(token);
+  });
+
+  test('by somebody else who saw the address logs nobody in', async () => {
+    const { app } = createApp();
+    const { callback } = await openBrowser(app).logIn(newName());
+    const thief = openBrowser(app);
+    await thief.open(callback);
+    expect(thief.cookie('userId')).toBeUndefined();
+
+    // Nor with a cookie that they made up for it.
+    const state = new URL(callback).searchParams.get('state')!;
+    const { token } = naver.calls;
+    const answer = await app.request(callback, {
+      headers: { Cookie: `state-${state.slice(0, 8)}=${state}` },
+    });
+    expect(answer.headers.getSetCookie().join()).not.toContain('userId=');
+    expect(naver.calls.token).toBe(token);
+  });
+});
+
+describe('a state', () => {
+  /** Nobody is logged in by this callback, and Naver is not asked. */
+  async function expectRefused(app: App, url: string, cookies: string[] = []) {
+    const { token } = naver.calls;
+    const answer = await app.request(url, {
+      headers: { Accept: HTML, ...(cookies.length > 0 && { Cookie: cookies.join('; ') }) },
+    });
+    expect(answer.headers.getSetCookie().join()).not.toContain('userId=');
+    expect(naver.calls.token, url).toBe(token);
+    await expectLoginPage(answer, 400, '로그인이 완료되지 않았습니다');
+  }
+
+  test('of another browser is refused, and stays good in its own', async () => {
+    const { app } = createApp();
+    const [mine, theirs] = [openBrowser(app), openBrowser(app)];
+    const name = newName();
+    const callback = await consent(await mine.begin(), { name });
+
+    await theirs.begin();
+    const answer = await theirs.open(callback);
+    await expectLoginPage(answer, 400, '로그인이 완료되지 않았습니다');
+    expect(theirs.cookie('userId')).toBeUndefined();
+    // Their own login, which is still under way, did not suffer.
+    expect(theirs.states()).toHaveLength(1);
+
+    expect((await mine.open(callback)).status).toBe(302);
+    expect(await mine.readName()).toBe(name);
+  });
+
+  test('that is missing, malformed or invented is refused', async () => {
+    const { app } = createApp();
+    const browser = openBrowser(app);
+    const code = new URL(await consent(await browser.begin())).searchParams.get('code');
+    const [{ name, value }] = browser.states() as [Cookie];
+    const cookies = [`${name}=${value}`];
+    const invented = randomToken();
+    for (const state of [
+      '',
+      '?state=',
+      '?state',
+      '?state=x',
+      `?state=${value.slice(0, 42)}`,
+      `?state=${value}A`,
+      `?state=${value}%00`,
+      `?state=%20${value}`,
+      `?state=${value.slice(0, 8)}${invented.slice(8)}`,
+      `?state[]=${value}`,
+      `?state=x&state=${value}`,
+      `?state=${invented}&state=${value}`,
+      `?State=${value}`,
+      `?state=${'A'.repeat(10_000)}`,
+    ]) {
+      await expectRefused(app, `${ORIGIN}/oauth2${state}${state ? '&' : '?'}code=${code}`, cookies);
+    }
+    for (const cookie of [
+      [],
+      [`${name}=`],
+      [`${name}=x`],
+      [`state=${value}`],
+      [`state-=${value}`],
+      [`state-${invented.slice(0, 8)}=${value}`],
+      [`${name}=${value.slice(0, 42)}${value.endsWith('A') ? 'E' : 'A'}`],
+    ]) {
+      await expectRefused(app, `${ORIGIN}/oauth2?state=${value}&code=${code}`, cookie);
+    }
+    // All of that cost the person nothing.
+    const answer = await browser.open(`${ORIGIN}/oauth2?state=${value}&code=${code}`);
+    expect(answer.status).toBe(302);
+    expect(browser.cookie('userId')).toBeDefined();
+  });
+
+  test('without a code, or with a wrong one, ends on a page with a way to log in', async () => {
+    const { app } = createApp();
+    const browser = openBrowser(app);
+    for (const query of ['', '&code=', '&code[]=x', '&code=invented', '&code=a&code=b']) {
+      const state = (await browser.begin()).searchParams.get('state');
+      const answer = await browser.open(`${ORIGIN}/oauth2?state=${state}${query}`);
+      await expectLoginPage(answer, 400, '로그인이 완료되지 않았습니다');
+      expect(browser.states()).toEqual([]);
+    }
+    expect(browser.cookie('userId')).toBeUndefined();
+  });
+});
+
+describe('a login that Naver does not let through', () => {
+  test('because the person refused says so, offers another one, and uses up the state', async () => {
+    const { app, redis } = createApp();
+    const browser = openBrowser(app);
+    const url = await browser.begin();
+    const state = url.searchParams.get('state')!;
+    const callback = await consent(url, { decision: 'cancel' });
+    const { token } = naver.calls;
+
+    await expectLoginPage(await browser.open(callback), 403, '로그인을 취소했습니다');
+    expect(browser.states()).toEqual([]);
+    expect(await redis.exists(`state:${sha256(state)}`)).toBe(1);
+    expect(naver.calls.token).toBe(token);
+
+    // With the state's cookie put back, a code cannot be slipped in.
+    const code = new URL(await consent(await browser.begin())).searchParams.get('code');
+    const answer = await app.request(`/oauth2?state=${state}&code=${code}`, {
+      headers: { Cookie: `state-${state.slice(0, 8)}=${state}` },
+    });
+    expect(answer.headers.getSetCookie().join()).not.toContain('userId=');
+    expect(naver.calls.token).toBe(token);
+  });
+
+  test('leaves whoever was logged in logged in', async () => {
+    const { app } = createApp();
+    const browser = openBrowser(app);
+    const name = newName();
+    await browser.logIn(name);
+    await browser.open(await consent(await browser.begin(), { decision: 'cancel' }));
+    naver.misbehave('token', '5xx');
+    await browser.open(await consent(await browser.begin()));
+    expect(await browser.readName()).toBe(name);
+  });
+
+  test.each([
+    ['access_denied', 403, '로그인을 취소했습니다', true],
+    ['invalid_request', 502, '로그인 설정에 문제가 있습니다', false],
+    ['unauthorized_client', 502, '로그인 설정에 문제가 있습니다', false],
+    ['unsupported_response_type', 502, '로그인 설정에 문제가 있습니다', false],
+    ['server_error', 503, '네이버가 응답하지 않습니다', true],
+    ['temporarily_unavailable', 503, '네이버가 응답하지 않습니다', true],
+    ['constructor', 503, '네이버가 응답하지 않습니다', true],
+    ['__proto__', 503, '네이버가 응답하지 않습니다', true],
+    ['', 503, '네이버가 응답하지 않습니다', true],
+  ])('with the error "%s" answers %i: %s', async (error, status, text, again) => {
+    const { app } = createApp();
+    const browser = openBrowser(app);
+    const state = (await browser.begin()).searchParams.get('state')!;
+    const query = new URLSearchParams({
+      error,
+      error_description: '<b>planted</b>',
+      state,
+      code: 'beside-the-error',
+    });
+    const { token } = naver.calls;
+    const answer = await browser.open(`${ORIGIN}/oauth2?${query}`);
+    expect(answer.status).toBe(status);
+    const html = await answer.text();
+    expect(html).toContain(text);
+    expect(html).not.toContain('planted');
+    expect(html.includes(`href="${ORIGIN}/login"`)).toBe(again);
+    expect(naver.calls.token).toBe(token);
+    expect(browser.states()).toEqual([]);
+  });
+
+  test('with an error, but without our state, is nobody’s login', async () => {
+    const answer = await createApp().app.request(
+      `/oauth2?error=access_denied&state=${randomToken()}`,
+      { headers: { Accept: HTML } },
+    );
+    await expectLoginPage(answer, 400, '로그인이 완료되지 않았습니다');
+  });
+
+  test.each([
+    ['token', '5xx'],
+    ['token', 'malformed'],
+    ['profile', '4xx'],
+    ['profile', '5xx'],
+  ] as const)(
+    'because its %s endpoint answers %s says when to try again',
+    async (endpoint, how) => {
+      const { app, log } = createApp();
+      const browser = openBrowser(app);
+      naver.misbehave(endpoint, how);
+      const { answer } = await browser.logIn(newName());
+      expect(answer.headers.get('Retry-After')).toMatch(/^\d+$/);
+      await expectLoginPage(answer, 503, '네이버가 응답하지 않습니다');
+      expect(browser.jar).toEqual([]);
+      // The operator sees why.
+      expect(log.at(-1)).toMatch(/"level":"warn".*"status":503.*"reason":"[^"]/);
+
+      naver.misbehave(endpoint, 'ok');
+      const name = newName();
+      await browser.logIn(name);
+      expect(await browser.readName()).toBe(name);
+    },
+  );
+
+  test('because our secret is wrong tells the person to ask the operator', async () => {
+    const { app, log } = createApp({ env: { NAVER_CLIENT_SECRET: 'outdated' } });
+    const { answer } = await openBrowser(app).logIn(newName());
+    expect(answer.status).toBe(502);
+    expect(await answer.text()).toContain('운영자에게 알려 주세요');
+    expect(log.at(-1)).toContain('client id or secret');
+    expect(log.join()).not.toContain('outdated');
+  });
+});
+
+describe('what went wrong is told', () => {
+  const refuse = async (headers: Record<string, string>) =>
+    createApp().app.request('/oauth2?state=x', { headers });
+
+  test('in the reader’s language', async () => {
+    for (const [language, lang, text] of [
+      ['ko-KR,ko;q=0.9,en;q=0.8', 'ko', '로그인이 완료되지 않았습니다'],
+      ['en-US,en;q=0.9,ko;q=0.8', 'en', 'The login was not completed'],
+      ['de,en;q=0.5,ko;q=0.4', 'en', 'The login was not completed'],
+      ['de', 'ko', '로그인이 완료되지 않았습니다'],
+    ]) {
+      const answer = await refuse({ Accept: HTML, 'Accept-Language': language! });
+      const html = await answer.text();
+      expect(html).toContain(`<html lang="${lang}">`);
+      expect(html).toContain(text);
+    }
+  });
+
+  test('to a program as problem+json', async () => {
+    const answer = await refuse({ Accept: 'application/json', 'Accept-Language': 'en' });
+    expect(answer.status).toBe(400);
+    expect(answer.headers.get('Content-Type')).toBe('application/problem+json');
+    expect(await answer.json()).toEqual({
+      type: 'about:blank',
+      title: 'The login was not completed',
+      status: 400,
+      detail: 'It took too long or was begun elsewhere. Please log in again.',
+      code: 'login-expired',
+    });
+  });
+});
+
+describe('the userId cookie', () => {
+  /** What the page and the API answer to these cookies: a person's or nobody's. */
+  async function isLoggedIn(app: App, cookie: string) {
+    const page = await (await app.request('/', { headers: { Cookie: cookie } })).text();
+    const memos = await app.request('/memo', {
+      headers: { Cookie: cookie, Accept: 'application/json' },
+    });
+    expect(memos.status).toBe(page.includes('class="name"') ? 200 : 401);
+    return memos.status === 200;
+  }
+
+  test('with a raw user id, as memo.py set it, logs nobody in', async () => {
+    const { app, redis } = createApp();
+    const name = newName();
+    const browser = openBrowser(app);
+    await browser.logIn(name);
+    // Naver's ids can look like our tokens.
+    expect(idOf(name)).toMatch(/^[\w-]{43}$/);
+    for (const id of [idOf(name), newId(), '32742776']) {
+      await redis.set(`user:${id}`, JSON.stringify({ id, name }));
+      expect(await isLoggedIn(app, `userId=${id}`)).toBe(false);
+    }
+    expect(await isLoggedIn(app, `userId=${browser.cookie('userId')}`)).toBe(true);
+  });
+
+  test('that occurs twice counts as none', async () => {
+    const { app, logIn } = createApp();
+    const [mine, planted] = [(await logIn()).cookie, (await logIn()).cookie];
+    expect(await isLoggedIn(app, mine)).toBe(true);
+    expect(await isLoggedIn(app, `theme=dark; ${mine}; xuserId=1; userId2=2`)).toBe(true);
+    for (const cookies of [
+      `${mine}; ${planted}`,
+      `${planted}; ${mine}`,
+      `${mine}; ${mine}`,
+      `${mine};${planted}`,
+      `userId=; ${mine}`,
+      `${mine}; userId=`,
+    ]) {
+      expect(await isLoggedIn(app, cookies)).toBe(false);
+    }
+  });
+
+  test('that is forged, expired or ended logs nobody in', async () => {
+    const { app, redis, sessions } = createApp();
+    const user = { id: newId(), name: '김메모' };
+    const token = await sessions.begin(user);
+    const [expired, ended] = [await sessions.begin(user), await sessions.begin(user)];
+    await redis.pexpire(`session:${sha256(expired)}`, 1);
+    await expect.poll(() => redis.exists(`session:${sha256(expired)}`)).toBe(0);
+    await sessions.end((await sessions.find(ended))!);
+    for (const value of [
+      '',
+      randomToken(),
+      sha256(token),
+      token.slice(0, -1),
+      `${token}A`,
+      `"${token}"`,
+      encodeURIComponent(`${token}=`),
+      expired,
+      ended,
+      '../session',
+      '😀',
+    ]) {
+      expect(await isLoggedIn(app, encodeURI(`userId=${value}`))).toBe(false);
+    }
+    expect(await isLoggedIn(app, `userId=${token}`)).toBe(true);
+  });
+});
+
+describe('logging out', () => {
+  test.each([
+    ['/', ORIGIN],
+    ['/my/memo', PREFIXED],
+  ])('ends the session in Redis and clears the cookie of %s', async (path, site) => {
+    const { app, redis } = createApp({ env: { PUBLIC_URL: site } });
+    const browser = openBrowser(app);
+    const name = newName();
+    await browser.logIn(name, site);
+    const token = browser.cookie('userId')!;
+
+    const answer = await browser.open(`${site}/logout`, {
+      method: 'POST',
+      headers: { 'Sec-Fetch-Site': 'same-origin', Origin: new URL(site).origin },
+    });
+    expect(answer.status).toBe(303);
+    expect(answer.headers.get('Location')).toBe(path === '/' ? '/' : `${path}/`);
+    const [cookie, ...more] = answer.headers.getSetCookie();
+    expect(more).toEqual([]);
+    expect(cookie!.split('; ')).toEqual(
+      expect.arrayContaining(['userId=', 'Max-Age=0', `Path=${path}`]),
+    );
+    expect(browser.jar).toEqual([]);
+    expect(await redis.exists(`session:${sha256(token)}`)).toBe(0);
+    expect(await redis.scard(`user:${idOf(name)}:sessions`)).toBe(0);
+    // Whoever copied the cookie has nothing.
+    const copied = await app.request(`${site}/memo`, {
+      headers: { Cookie: `userId=${token}`, Accept: 'application/json' },
+    });
+    expect(copied.status).toBe(401);
+  });
+
+  test('of somebody who is not logged in leads to the page, too', async () => {
+    const { app } = createApp();
+    for (const headers of [{}, { Cookie: `userId=${randomToken()}` }] as Record<string, string>[]) {
+      const answer = await app.request('/logout', { method: 'POST', headers });
+      expect(answer.status).toBe(303);
+      expect(answer.headers.get('Location')).toBe('/');
+    }
+  });
+
+  test('cannot be done by another site, nor by a link', async () => {
+    const { logIn, redis } = createApp();
+    const person = await logIn();
+    const hash = sha256(person.cookie.slice('userId='.length));
+    for (const headers of [
+      { 'Sec-Fetch-Site': 'cross-site' },
+      { 'Sec-Fetch-Site': 'same-site', Origin: 'http://localhost:8000' },
+      { Origin: 'https://evil.example' },
+      { Origin: 'http://localhost:8001' },
+      { Origin: 'https://localhost:8000' },
+      { Origin: 'null' },
+    ]) {
+      const answer = await person.request('/logout', {
+        method: 'POST',
+        headers: { ...headers, Accept: HTML } as Record<string, string>,
+      });
+      expect(answer.status).toBe(403);
+      expect(await answer.text()).toContain('다른 사이트에서 보낸 요청이라 거절했습니다');
+      expect(answer.headers.getSetCookie()).toEqual([]);
+    }
+    expect((await person.request('/logout')).status).toBe(405);
+    expect(await redis.exists(`session:${hash}`)).toBe(1);
+  });
+});

@@ -1,0 +1,248 @@
+import { createHash } from 'node:crypto';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { createSessionStore, randomToken, type User } from './sessions.ts';
+import { connect, newId } from './testing/app.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const redis = connect();
+let time = Date.now();
+/** A store whose clock the tests move. */
+const sessions = createSessionStore(redis, () => time);
+
+beforeAll(() => async () => redis.disconnect());
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+const sessionKey = (token: string) => `session:${sha256(token)}`;
+const person = (): User => ({ id: newId(), name: '김메모' });
+
+/** Redis's TTL of a session is this, within a few seconds for the tests' own time. */
+async function expectTtl(key: string, expected: number) {
+  const ttl = await redis.pttl(key);
+  expect(ttl).toBeLessThanOrEqual(expected);
+  expect(ttl).toBeGreaterThan(expected - 10_000);
+}
+
+describe('a login', () => {
+  test('saves the person exactly as {"id","name"}, whatever else is known', async () => {
+    const user = { name: '이"초\\롱 😀', nickname: 'x', id: newId() };
+    await sessions.begin(user);
+    expect(await redis.get(`user:${user.id}`)).toBe(
+      `{"id":"${user.id}","name":"이\\"초\\\\롱 😀"}`,
+    );
+    expect(await sessions.nameOf(user.id)).toBe('이"초\\롱 😀');
+  });
+
+  test('gives a token of 32 random bytes, of which Redis has only the SHA-256', async () => {
+    const user = person();
+    const token = await sessions.begin(user);
+    expect(token).toMatch(/^[\w-]{43}$/);
+    expect(Buffer.from(token, 'base64url')).toHaveLength(32);
+    expect(await redis.get(sessionKey(token))).toBe(JSON.stringify({ user: user.id, began: time }));
+    expect(await redis.smembers(`user:${user.id}:sessions`)).toEqual([sha256(token)]);
+    expect(await redis.exists(`session:${token}`)).toBe(0);
+  });
+
+  test('never gives the same token twice', async () => {
+    const tokens = Array.from({ length: 1000 }, randomToken);
+    expect(new Set(tokens).size).toBe(1000);
+    expect(tokens.every((token) => /^[\w-]{43}$/.test(token))).toBe(true);
+  });
+
+  test('takes the name that the person has now', async () => {
+    const user = person();
+    await sessions.begin(user);
+    await sessions.begin({ ...user, name: '김새이름' });
+    expect(await sessions.nameOf(user.id)).toBe('김새이름');
+    expect(await sessions.nameOf(newId())).toBeUndefined();
+  });
+
+  test('reads the name that memo.py saved', async () => {
+    const id = newId();
+    await redis.set(`user:${id}`, `{"id": "${id}", "name": "\\uae40\\uba54\\ubaa8"}`);
+    expect(await sessions.nameOf(id)).toBe('김메모');
+    await redis.set(`user:${id}`, `{"id": "${id}", "name": null}`);
+    expect(await sessions.nameOf(id)).toBeUndefined();
+  });
+
+  test('on each device is a session of its own', async () => {
+    const user = person();
+    const [phone, laptop] = [await sessions.begin(user), await sessions.begin(user)];
+    expect(phone).not.toBe(laptop);
+    expect((await redis.smembers(`user:${user.id}:sessions`)).sort()).toEqual(
+      [sha256(phone), sha256(laptop)].sort(),
+    );
+    expect(await sessions.find(phone)).toEqual({ userId: user.id, hash: sha256(phone) });
+    expect(await sessions.find(laptop)).toEqual({ userId: user.id, hash: sha256(laptop) });
+  });
+
+  test('leaves the memos alone', async () => {
+    const user = person();
+    await redis.rpush(`user:${user.id}:memos`, '{"text": "옛 메모"}');
+    await sessions.begin(user);
+    expect(await redis.lrange(`user:${user.id}:memos`, 0, -1)).toEqual(['{"text": "옛 메모"}']);
+    expect(await redis.ttl(`user:${user.id}:memos`)).toBe(-1);
+    expect(await redis.ttl(`user:${user.id}`)).toBe(-1);
+  });
+});
+
+describe('a session', () => {
+  test('lasts 30 days without use', async () => {
+    const user = person();
+    const token = await sessions.begin(user);
+    await expectTtl(sessionKey(token), 30 * DAY);
+    await expectTtl(`user:${user.id}:sessions`, 180 * DAY);
+  });
+
+  test('is put back to 30 days by use, at most once an hour', async () => {
+    const token = await sessions.begin(person());
+
+    await redis.pexpire(sessionKey(token), 30 * DAY - 58 * MINUTE);
+    expect(await sessions.find(token)).toBeDefined();
+    await expectTtl(sessionKey(token), 30 * DAY - 58 * MINUTE);
+
+    await redis.pexpire(sessionKey(token), 30 * DAY - 62 * MINUTE);
+    expect(await sessions.find(token)).toBeDefined();
+    await expectTtl(sessionKey(token), 30 * DAY);
+
+    await redis.pexpire(sessionKey(token), 5_000);
+    expect(await sessions.find(token)).toBeDefined();
+    await expectTtl(sessionKey(token), 30 * DAY);
+  });
+
+  test('is over when Redis has dropped it', async () => {
+    const token = await sessions.begin(person());
+    await redis.pexpire(sessionKey(token), 1);
+    await expect.poll(() => redis.exists(sessionKey(token))).toBe(0);
+    expect(await sessions.find(token)).toBeUndefined();
+    expect(await redis.exists(sessionKey(token))).toBe(0);
+  });
+
+  test('ends after 180 days, however often it is used', async () => {
+    const began = time;
+    try {
+      const token = await sessions.begin(person());
+
+      time = began + 170 * DAY;
+      await redis.pexpire(sessionKey(token), DAY);
+      expect(await sessions.find(token)).toBeDefined();
+      await expectTtl(sessionKey(token), 10 * DAY);
+
+      time = began + 180 * DAY - 1000;
+      expect(await sessions.find(token)).toBeDefined();
+
+      time = began + 180 * DAY;
+      expect(await sessions.find(token)).toBeUndefined();
+      time = began + 400 * DAY;
+      expect(await sessions.find(token)).toBeUndefined();
+    } finally {
+      time = began;
+    }
+  });
+
+  test('is given a limit again when a hand in Redis took it away', async () => {
+    const token = await sessions.begin(person());
+    await redis.persist(sessionKey(token));
+    expect(await sessions.find(token)).toBeDefined();
+    await expectTtl(sessionKey(token), 30 * DAY);
+  });
+
+  test('ends for good, alone, and ending it again does nothing', async () => {
+    const user = person();
+    const [phone, laptop] = [await sessions.begin(user), await sessions.begin(user)];
+    const session = (await sessions.find(phone))!;
+    await sessions.end(session);
+    await sessions.end(session);
+    expect(await sessions.find(phone)).toBeUndefined();
+    expect(await redis.exists(sessionKey(phone))).toBe(0);
+    expect(await redis.smembers(`user:${user.id}:sessions`)).toEqual([sha256(laptop)]);
+    expect(await sessions.find(laptop)).toBeDefined();
+    expect(await sessions.nameOf(user.id)).toBe(user.name);
+  });
+
+  test('is nobody’s for whatever is no token', async () => {
+    const user = person();
+    const token = await sessions.begin(user);
+    const hash = sha256(token);
+    for (const value of [
+      '',
+      user.id,
+      hash, // what somebody who reads Redis knows
+      `session:${hash}`,
+      token.slice(1),
+      `${token}x`,
+      `${token}=`,
+      ` ${token}`,
+      `${token}\n`,
+      token.replace(/./, (first) => (first === 'A' ? 'B' : 'A')),
+      randomToken(),
+      '*'.repeat(43),
+      '%00'.repeat(15).slice(0, 43),
+      'x'.repeat(100_000),
+    ]) {
+      expect(await sessions.find(value)).toBeUndefined();
+    }
+    expect(await sessions.find(token)).toBeDefined();
+  });
+});
+
+describe('the list of a person’s sessions', () => {
+  test('loses those that have ended, and only those, at the next login', async () => {
+    const user = person();
+    const key = `user:${user.id}:sessions`;
+    const tokens = [];
+    for (let i = 0; i < 5; i++) tokens.push(await sessions.begin(user));
+    const [a, b, c, d, e] = tokens.map(sha256);
+    await redis.del(`session:${a}`, `session:${c}`);
+    expect(await redis.scard(key)).toBe(5);
+
+    const token = await sessions.begin(user);
+    expect((await redis.smembers(key)).sort()).toEqual([b, d, e, sha256(token)].sort());
+  });
+
+  test('can be tidied at any time, and by nobody who never logged in', async () => {
+    const user = person();
+    const token = await sessions.begin(user);
+    await sessions.forgetEnded(user.id);
+    expect(await redis.smembers(`user:${user.id}:sessions`)).toEqual([sha256(token)]);
+    await redis.del(sessionKey(token));
+    await sessions.forgetEnded(user.id);
+    expect(await redis.exists(`user:${user.id}:sessions`)).toBe(0);
+
+    const stranger = newId();
+    await sessions.forgetEnded(stranger);
+    expect(await redis.exists(`user:${stranger}:sessions`)).toBe(0);
+  });
+});
+
+describe('a login’s state', () => {
+  test('can be used once', async () => {
+    const state = randomToken();
+    expect(await sessions.isStateUsed(state)).toBe(false);
+    expect(await sessions.useState(state)).toBe(true);
+    expect(await sessions.isStateUsed(state)).toBe(true);
+    expect(await sessions.useState(state)).toBe(false);
+    expect(await sessions.useState(randomToken())).toBe(true);
+  });
+
+  test('can be used once also by twenty at the same moment', async () => {
+    const state = randomToken();
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => sessions.useState(state)));
+    expect(outcomes.filter(Boolean)).toHaveLength(1);
+  });
+
+  test('is remembered for its ten minutes, as a hash', async () => {
+    const state = randomToken();
+    await sessions.useState(state);
+    await expectTtl(`state:${sha256(state)}`, 10 * MINUTE);
+    expect(await redis.get(`state:${sha256(state)}`)).toBe('1');
+    expect(await redis.exists(`state:${state}`)).toBe(0);
+
+    // A second use does not prolong the memory.
+    await redis.pexpire(`state:${sha256(state)}`, 30_000);
+    await sessions.useState(state);
+    await expectTtl(`state:${sha256(state)}`, 30_000);
+  });
+});
