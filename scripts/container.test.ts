@@ -138,9 +138,8 @@ describe('the image', () => {
   });
 
   test('holds the bundle and its static files, and nobody but root could change them', async () => {
-    const legal = 'app/index.js.LEGAL.txt'; // only when a package asks for it
     const files = await listFiles(folder);
-    expect(files.filter((file) => file !== legal)).toEqual(['app/assets.json', 'app/index.js']);
+    expect(files).toEqual(['app/LICENSES.txt', 'app/assets.json', 'app/index.js']);
     for (const file of files) {
       const { mode } = await fs.stat(join(folder, file));
       expect(mode & 0o022, file).toBe(0);

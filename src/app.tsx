@@ -131,6 +131,7 @@ function readDraft(c: Context<Env>, { code, memo }: Problem): Draft | undefined 
   const fields = new Map([...form].filter(([name]) => ['key', 'version', 'before'].includes(name)));
   // The next attempt is meant: as a new memo, or as the successor of the text that is shown.
   if (code === 'key-reused' || code === 'bad-key') fields.set('key', randomToken());
+  if (code === 'repeated') fields.set('again', '1');
   const present = memo === undefined ? undefined : parseMemo(memo);
   if (present) fields.set('version', String(versionOf(present)));
   return { action: c.get('site').path, text, fields, present };

@@ -64,6 +64,10 @@ const ko = {
       '방금 저장한 메모와 내용이 다릅니다',
       '아직 저장되지 않았습니다. 다시 저장하면 새 메모가 됩니다.',
     ],
+    repeated: [
+      '방금 저장한 메모와 같은 글입니다',
+      '두 번 저장하지 않았습니다. 한 번 더 저장하려면 아래에서 다시 저장해 주세요.',
+    ],
     changed: [
       '그사이 다른 곳에서 메모가 수정되었습니다',
       '두 글을 비교해 보고, 합치거나 골라서 저장해 주세요.',
@@ -157,6 +161,10 @@ const en: Messages = {
     'key-reused': [
       'This differs from the memo that was just saved',
       'It is not saved yet. Saving again makes a new memo.',
+    ],
+    repeated: [
+      'This is the memo that was just saved',
+      'It was not saved twice. To have it once more, save again below.',
     ],
     changed: [
       'The memo was changed elsewhere in the meantime',

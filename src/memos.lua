@@ -70,7 +70,7 @@ local operations = {}
 
 -- append(members, needle, repeated): adds `{"id":…<members>` at the tail, or finds the one among the
 -- last 200 that carries the idempotency key (`needle`, as it stands in the JSON; empty for none), or
--- the newest, when it is of the last ten minutes and begins with the members `repeated` (empty: it
+-- the newest, when it is of the last ten minutes and begins with the source `repeated` (empty: it
 -- is not looked at). Returns {1 if added else 0, the memo}. O(1); with a needle O(bytes of 200
 -- memos).
 function operations.append(members, needle, repeated)

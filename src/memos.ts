@@ -46,7 +46,9 @@ export interface Change {
 export type Appended =
   | { status: 'created' | 'existing'; memo: string }
   /** the key was used for another text: nothing is stored */
-  | { status: 'key reused' };
+  | { status: 'key reused' }
+  /** the same text was just stored under another key: nothing is stored */
+  | { status: 'repeated' };
 
 export type Outcome =
   | { status: 'done'; memo: string }
@@ -96,14 +98,14 @@ export function createMemoStore(redis: RedisClient) {
     /**
      * Adds a memo. With a `key` that one of the last 200 memos carries, nothing is added: the
      * outcome is the existing memo, or `key reused` when its text is another one.
-     * @param options.skipRepeat nor is anything added when the newest memo has just this text and is
-     *   of the last ten minutes
+     * @param options.refuseRepeat nor is anything added when the newest memo has just this text and
+     *   another key, and is of the last ten minutes: `repeated`
      */
     async append(
       user: string,
       text: string,
       key?: string,
-      { skipRepeat = false } = {},
+      { refuseRepeat = false } = {},
     ): Promise<Appended> {
       const textMember = `,"text":${JSON.stringify(text)}`;
       const keyMember = key === undefined ? '' : `"key":${JSON.stringify(key)}`;
@@ -112,9 +114,10 @@ export function createMemoStore(redis: RedisClient) {
         'append',
         `${textMember}${keyMember && `,${keyMember}`}}`,
         keyMember,
-        skipRepeat ? textMember : '',
+        refuseRepeat && key !== undefined ? `${textMember},"key":"` : '',
       )) as [number, string];
       if (added) return { status: 'created', memo };
+      if (parseObject(memo).key !== key) return { status: 'repeated' };
       return parseMemo(memo).text === text
         ? { status: 'existing', memo }
         : { status: 'key reused' };

@@ -380,6 +380,21 @@ describe('forms, for a browser without JavaScript', () => {
     expect((await me.stored()).length).toBe(2);
   });
 
+  test('the text that was just saved, from a form that was filled in anew, is asked about', async () => {
+    const me = await logIn();
+    await me.post('/memo', { text: '물 마시기', key: 'k1' });
+    const repeated = await me.post('/memo', { text: '물 마시기', key: 'k2' });
+    expect(repeated.status).toBe(409);
+    expect((await me.stored()).length).toBe(1);
+    const page = await repeated.text();
+    expect(page).toContain('\n물 마시기</textarea>');
+    expect(page).toContain('name="again"');
+    const again = await me.post('/memo', { text: '물 마시기', key: 'k2', again: '1' });
+    expect(again.status).toBe(303);
+    expect((await me.send('POST', '/memo', { text: '물 마시기' })).status).toBe(201);
+    expect((await me.stored()).length).toBe(3);
+  });
+
   test.each([
     ['blank', '   ', 400],
     ['too long', 'x'.repeat(20_001), 400],

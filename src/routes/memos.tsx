@@ -44,9 +44,12 @@ export function memoRoutes({ config, memos, sessions }: Dependencies) {
     const text = readText((form ?? (await readJson(c))).get('text'));
     const key = form ? form.get('key') : c.req.header('Idempotency-Key');
     if (key !== undefined && !KEY.test(key)) throw new Problem(400, 'bad-key');
-    // Whoever goes back gets the form anew, with another key, and the browser fills in the old text.
-    const result = await memos.append(userId, text, key, { skipRepeat: form !== undefined });
+    // Whoever goes back gets the form anew, with another key, and the browser fills in the old text:
+    // sent again, it is asked about instead of doubled.
+    const refuseRepeat = form !== undefined && !form.has('again');
+    const result = await memos.append(userId, text, key, { refuseRepeat });
     if (result.status === 'key reused') throw new Problem(422, 'key-reused');
+    if (result.status === 'repeated') throw new Problem(409, 'repeated');
     if (form) return backToPage(c, form);
     c.header('Location', `${config.prefix}/memo/${parseMemo(result.memo).id}`);
     return memoJson(c, result.memo, result.status === 'created' ? 201 : 200);
