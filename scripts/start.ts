@@ -9,7 +9,7 @@ import { build, context } from 'esbuild';
 import { readConfig } from '../src/config.ts';
 import { serverOptions, writeAssets } from './build.ts';
 import { startNaverStandIn } from './naver.ts';
-import { startRedis } from './redis.ts';
+import { findRedis, startRedis } from './redis.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const DATA = resolve('data');
@@ -44,6 +44,7 @@ async function run(): Promise<void> {
   });
 
   if (privateRedis) {
+    await findRedis(console.log); // fetching one takes a few seconds: say so
     const redis = await startRedis({ dir: DATA });
     ends.push(() => redis.stop());
     redis.exited.then(() => stopping || stop('the private Redis has ended; see data/redis.log'));

@@ -28,22 +28,24 @@ export function MemoCard({ site, memo, before }: { site: Site; memo: Memo; befor
             <small>{t.edited(formatTime(site.language, memo.edited / 1000))}</small>
           )}
         </span>
-        <a class="quiet" href={pageHref(site, { edit: memo.id, before })}>
-          {t.edit}
-        </a>
-        <form method="post" action={`${path}/pin`}>
-          <Cursor before={before} />
-          <button class="quiet" type="submit" name="pin" value={String(!memo.pin)}>
-            {memo.pin ? t.unpin : t.pin}
-          </button>
-        </form>
-        <form method="post" action={`${path}/delete`}>
-          <Cursor before={before} />
-          <input type="hidden" name="version" value={String(versionOf(memo))} />
-          <button class="quiet" type="submit">
-            {t.remove}
-          </button>
-        </form>
+        <div class="actions">
+          <a class="quiet" href={pageHref(site, { edit: memo.id, before })}>
+            {t.edit}
+          </a>
+          <form method="post" action={`${path}/pin`}>
+            <Cursor before={before} />
+            <button class="quiet" type="submit" name="pin" value={String(!memo.pin)}>
+              {memo.pin ? t.unpin : t.pin}
+            </button>
+          </form>
+          <form method="post" action={`${path}/delete`}>
+            <Cursor before={before} />
+            <input type="hidden" name="version" value={String(versionOf(memo))} />
+            <button class="quiet" type="submit">
+              {t.remove}
+            </button>
+          </form>
+        </div>
       </footer>
     </article>
   );
