@@ -15,11 +15,12 @@ const signalled = new Promise<NodeJS.Signals>((resolve) => {
 });
 
 const config = readConfigOrExit();
-const log = pino({
-  level: config.logLevel,
-  base: undefined,
-  timestamp: pino.stdTimeFunctions.isoTime,
-});
+// Not synchronous: whoever reads the log may stall, and must not stall the server with it.
+const output = pino.destination({ sync: false, maxLength: 4 << 20 });
+const log = pino(
+  { level: config.logLevel, base: undefined, timestamp: pino.stdTimeFunctions.isoTime },
+  output,
+);
 const redis = await connectRedis(config.redis, log);
 const stop = new AbortController();
 
@@ -57,6 +58,7 @@ const closed = new Promise((resolve) => server.close(resolve));
 await Promise.race([closed, delay(15_000, undefined, { ref: false })]);
 await redis.quit().catch(() => redis.disconnect());
 log.info({}, 'stopped');
+await Promise.race([new Promise((resolve) => output.flush(resolve)), delay(1_000)]);
 process.exit(0);
 
 function readConfigOrExit(): Config {

@@ -193,6 +193,15 @@ test('a port that is in use ends the start with one line', async () => {
 });
 
 describe('the log', () => {
+  test('does not stop the server when nobody reads it any more', async () => {
+    const server = await startServer();
+    server.child.stdout!.pause();
+    // More than a pipe and its reader hold: half a megabyte of paths.
+    for (let i = 0; i < 64; i++) expect(await statusOf(server, `/${'x'.repeat(8000)}`)).toBe(404);
+    server.child.stdout!.resume();
+    expect(await server.stop()).toBe(0);
+  });
+
   test('has one line of JSON for each request, with the path and without the query', async () => {
     const server = await startServer();
     await ask(server, '/?secret=1');
