@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono';
 import { accepts } from 'hono/accepts';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
+import { accepts as acceptsType } from './accept.ts';
 import type { Dependencies, Env } from './env.ts';
 import { LANGUAGES, type Language, MESSAGES } from './i18n.ts';
 import { parseMemo, versionOf } from './memos.ts';
@@ -77,6 +78,11 @@ export function createApp(deps: Dependencies): Hono<Env> {
   app.notFound((c) => answerProblem(c, new Problem(404, 'not-found')));
   app.onError((error, c) => {
     const problem = toProblem(error);
+    if (problem.code === 'internal' && c.req.raw.signal.aborted) {
+      // Whoever sent this has left in the middle of it: nobody reads the answer.
+      c.set('reason', 'the client has left');
+      return answerProblem(c, new Problem(400, 'bad-request'));
+    }
     if (problem.code === 'internal') {
       // Not the error itself: a Redis error carries its command, and that a person's text.
       log.error({ id: c.get('requestId'), error: error.stack }, 'request failed');
@@ -105,7 +111,7 @@ function answerProblem(c: Context<Env>, problem: Problem): Response | Promise<Re
   const { status, code, headers, memo } = problem;
   const site = c.get('site');
   for (const [name, value] of Object.entries(headers)) c.header(name, value);
-  if (c.get('form') || c.req.header('Accept')?.includes('text/html')) {
+  if (c.get('form') || acceptsType(c, /^text\/html$/)) {
     return c.html(
       <ErrorPage
         site={site}
@@ -128,11 +134,17 @@ function readDraft(c: Context<Env>, { code, memo }: Problem): Draft | undefined 
   const form = c.get('form');
   const text = form?.get('text');
   if (!form || text === undefined) return undefined;
-  const fields = new Map([...form].filter(([name]) => ['key', 'version', 'before'].includes(name)));
+  const fields = new Map(
+    [...form].filter(([name]) => ['key', 'version', 'before', 'person'].includes(name)),
+  );
   // The next attempt is meant: as a new memo, or as the successor of the text that is shown.
-  if (code === 'key-reused' || code === 'bad-key') fields.set('key', randomToken());
+  if (['key-reused', 'bad-key', 'memo-deleted'].includes(code)) fields.set('key', randomToken());
   if (code === 'repeated') fields.set('again', '1');
+  if (code === 'other-person') fields.delete('person');
+  const deleted = code === 'memo-deleted';
+  if (deleted) fields.delete('version');
   const present = memo === undefined ? undefined : parseMemo(memo);
   if (present) fields.set('version', String(versionOf(present)));
-  return { action: c.get('site').path, text, fields, present };
+  const { path, prefix } = c.get('site');
+  return { action: deleted ? `${prefix}/memo` : path, text, fields, present };
 }

@@ -30,7 +30,6 @@ const ko = {
   theirText: '지금 저장되어 있는 글',
   saveAgain: '다시 저장',
   overwrite: '내 글로 저장',
-  retry: '다시 시도',
   back: '메모로 돌아가기',
   loginInNewTab: '새 탭에서 네이버 로그인',
   textKept: '쓰던 글은 아래에 그대로 있습니다.',
@@ -71,6 +70,14 @@ const ko = {
     changed: [
       '그사이 다른 곳에서 메모가 수정되었습니다',
       '두 글을 비교해 보고, 합치거나 골라서 저장해 주세요.',
+    ],
+    'memo-deleted': [
+      '그사이 메모가 삭제되었습니다',
+      '쓰던 글을 다시 저장하면 새 메모가 됩니다. 지운 메모는 30일 동안 되돌릴 수 있습니다.',
+    ],
+    'other-person': [
+      '지금은 다른 사람으로 로그인되어 있습니다',
+      '아직 저장되지 않았습니다. 다시 저장하면 지금 로그인한 사람의 메모가 됩니다.',
     ],
     'too-many-pins': ['더 고정할 수 없습니다', '메모는 100개까지 고정할 수 있습니다.'],
     'storage-down': [
@@ -131,7 +138,6 @@ const en: Messages = {
   theirText: 'The text as it is stored now',
   saveAgain: 'Save again',
   overwrite: 'Save mine',
-  retry: 'Try again',
   back: 'Back to your memos',
   loginInNewTab: 'Log in with Naver in a new tab',
   textKept: 'What you wrote is still here, below.',
@@ -169,6 +175,14 @@ const en: Messages = {
     changed: [
       'The memo was changed elsewhere in the meantime',
       'Compare both texts, then merge or choose, and save.',
+    ],
+    'memo-deleted': [
+      'The memo was deleted in the meantime',
+      'Saving again makes a new memo of your text. Deleted memos can be restored for 30 days.',
+    ],
+    'other-person': [
+      'Somebody else is logged in now',
+      'Nothing is saved yet. Saving again makes it a memo of whoever is logged in.',
     ],
     'too-many-pins': ['No more memos can be pinned', 'Up to 100 memos can be pinned.'],
     'storage-down': [

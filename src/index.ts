@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import type { Server, ServerResponse } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { serve } from '@hono/node-server';
 import { pino } from 'pino';
@@ -44,7 +46,15 @@ const server = serve({
     keepAliveTimeout: 75_000,
     headersTimeout: 15_000,
     requestTimeout: 30_000,
+    connectionsCheckingInterval: 5_000,
   },
+}) as Server;
+// A reader who stops reading holds an answer in memory; after this long without a byte, no more.
+server.setTimeout(90_000);
+const answers = new Set<ServerResponse>();
+server.on('request', (_, answer) => {
+  answers.add(answer);
+  answer.once('close', () => answers.delete(answer));
 });
 server.once('listening', () => log.info({ url: config.publicUrl, port: config.port }, 'listening'));
 server.once('error', (error) => exit(`cannot listen on port ${config.port}: ${error.message}`));
@@ -54,8 +64,9 @@ log.info({ signal }, 'stopping');
 stop.abort();
 // The balancer needs a moment to see that we are not ready; whoever pressed Ctrl-C does not.
 if (signal === 'SIGTERM') await delay(5_000);
-const closed = new Promise((resolve) => server.close(resolve));
-await Promise.race([closed, delay(15_000, undefined, { ref: false })]);
+// Not HTTP's own `close`: it ends connections whose answer is written, but not yet sent.
+NetServer.prototype.close.call(server);
+for (const end = Date.now() + 15_000; answers.size > 0 && Date.now() < end; ) await delay(20);
 await redis.quit().catch(() => redis.disconnect());
 log.info({}, 'stopped');
 await Promise.race([new Promise((resolve) => output.flush(resolve)), delay(1_000)]);

@@ -11,6 +11,8 @@ local list = KEYS[1]
 -- Ids below this are no times (in µs: September 2001), but numbers that nothing dates.
 local FIRST_DATE = 1e15
 local TEN_MINUTES = 600 * 1e6
+local BLOCK = 20 -- elements that are read or written by one call
+local LENGTH = 512 * 1024 -- bytes after which a reply is long enough
 
 -- Members after "id" are not looked at; memo.py writes a space after its colons, so an "id" of its
 -- making does not look like ours.
@@ -43,9 +45,39 @@ local function search(id)
   return low
 end
 
+-- What follows the id in an element of memo.py's. A foreign "id" would hide ours from a JSON reader,
+-- so it is kept under another name; what is no object is a text.
+local function members_of(element)
+  local members = string.match(element, '^%s*{%s*(.-)%s*$')
+  if not members then return ',"text":' .. cjson.encode(element) .. '}' end
+  if members == '}' then return members end
+  local depth, at = 0, 1
+  while string.find(members, '"id"%s*:', at) do
+    local start, stop = string.find(members, '["%[%]{}]', at)
+    local char = string.sub(members, start, start)
+    if char == '"' then
+      stop = start
+      repeat
+        stop = string.find(members, '["\\]', stop + 1)
+        local escape = stop and string.sub(members, stop, stop) == '\\'
+        if escape then stop = stop + 1 end
+      until not escape
+      if not stop then break end
+      if depth == 0 and string.find(members, '^"id"%s*:', start) then
+        members = string.sub(members, 1, start) .. '_' .. string.sub(members, start + 1)
+        stop = stop + 1
+      end
+    else
+      depth = depth + ((char == '{' or char == '[') and 1 or -1)
+    end
+    at = stop + 1
+  end
+  return ',' .. members
+end
+
 -- Numbers the elements at the tail that have no id, keeping their order: 1, 2, 3… when nothing
 -- dates them because the whole list is of memo.py's, else the present time.
--- One LINDEX when there is nothing to do; O(k) for k such elements.
+-- One LINDEX when there is nothing to do; O(k) for k such elements, once.
 local function number()
   local last = redis.call('LINDEX', list, -1)
   if not last or id_of(last) then return end
@@ -54,29 +86,51 @@ local function number()
   if first > 0 then
     id = math.max(now(), id_of(redis.call('LINDEX', list, first - 1)) + 1)
   end
-  local popped = redis.call('RPOP', list, redis.call('LLEN', list) - first)
-  for i = #popped, 1, -1 do
-    -- A foreign "id" would hide ours from a JSON reader, so it is kept under another name.
-    local object = string.gsub(popped[i], '([{,]%s*)"id"(%s*:)', '%1"_id"%2')
-    local members = string.match(object, '^%s*{%s*(.*)$')
-    if not members then members = '"text":' .. cjson.encode(popped[i]) .. '}' end
-    if members ~= '}' then members = ',' .. members end
-    redis.call('RPUSH', list, with_id(id, members))
-    id = id + 1
+  local elements = redis.call('LRANGE', list, first, -1)
+  if first > 0 then
+    redis.call('LTRIM', list, 0, first - 1)
+  else
+    redis.call('DEL', list)
   end
+  for i = 1, #elements, BLOCK do
+    local memos = {}
+    for j = i, math.min(i + BLOCK - 1, #elements) do
+      memos[#memos + 1] = with_id(id, members_of(elements[j]))
+      id = id + 1
+    end
+    redis.call('RPUSH', list, unpack(memos))
+  end
+end
+
+-- The newest `count` elements before the index `stop`, the newest first, and the index where they
+-- end. Fewer when they are long: the reply, and the time that everybody else waits, are bounded by
+-- what one element more than LENGTH takes.
+local function newest(stop, count)
+  local found, length = {}, 0
+  while stop > 0 and #found < count and length < LENGTH do
+    local start = math.max(0, stop - math.min(BLOCK, count - #found))
+    local block = redis.call('LRANGE', list, start, stop - 1)
+    for i = #block, 1, -1 do
+      if length >= LENGTH then return found, start + i end
+      found[#found + 1] = block[i]
+      length = length + #block[i]
+    end
+    stop = start
+  end
+  return found, stop
 end
 
 local operations = {}
 
 -- append(members, needle, repeated): adds `{"id":…<members>` at the tail, or finds the one among the
--- last 200 that carries the idempotency key (`needle`, as it stands in the JSON; empty for none), or
--- the newest, when it is of the last ten minutes and begins with the source `repeated` (empty: it
--- is not looked at). Returns {1 if added else 0, the memo}. O(1); with a needle O(bytes of 200
--- memos).
+-- last 200 (fewer when they are very long) that carries the idempotency key (`needle`, as it stands
+-- in the JSON; empty for none), or the newest, when it is of the last ten minutes and begins with
+-- the source `repeated` (empty: it is not looked at). Returns {1 if added else 0, the memo}. O(1);
+-- with a needle O(bytes of the memos looked at).
 function operations.append(members, needle, repeated)
   number()
   if needle ~= '' then
-    for _, memo in ipairs(redis.call('LRANGE', list, -200, -1)) do
+    for _, memo in ipairs((newest(redis.call('LLEN', list), 200))) do
       if string.find(memo, needle, 1, true) then return { 0, memo } end
     end
   end
@@ -93,13 +147,14 @@ function operations.append(members, needle, repeated)
   return { 1, memo }
 end
 
--- page(before, limit): up to `limit` memos with ids below `before` (empty: the newest), oldest
--- first. O(limit) near the tail, O(log n) more elsewhere.
+-- page(before, limit): {1 if there are more else 0, memos}: up to `limit` memos with ids below
+-- `before` (empty: the newest), newest first; fewer when they are long. O(limit) near the tail,
+-- O(log n) more elsewhere.
 function operations.page(before, limit)
   number()
   local stop = before == '' and redis.call('LLEN', list) or search(tonumber(before))
-  if stop == 0 then return {} end
-  return redis.call('LRANGE', list, math.max(0, stop - tonumber(limit)), stop - 1)
+  local memos, rest = newest(stop, tonumber(limit))
+  return { rest > 0 and 1 or 0, memos }
 end
 
 -- find(id…): the memos of these ids, nothing for one that is not there, then the time. Numbers
@@ -168,11 +223,11 @@ local function expire()
 end
 
 -- discard(memo): adds the memo to the trash. The same memo, put there by an attempt whose end
--- nobody saw, is not kept twice. Returns the entry. O(bytes of 200 entries).
+-- nobody saw, is not kept twice. Returns the entry. O(bytes of up to 200 entries).
 function operations.discard(memo)
   expire()
   local start = string.sub(memo, 1, -2) .. ',"deleted":'
-  for _, entry in ipairs(redis.call('LRANGE', list, -200, -1)) do
+  for _, entry in ipairs((newest(redis.call('LLEN', list), 200))) do
     if string.sub(entry, 1, #start) == start then redis.call('LREM', list, -1, entry) end
   end
   local entry = string.format('%s%.0f}', start, now())

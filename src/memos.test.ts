@@ -138,6 +138,22 @@ describe('memo.py’s elements', () => {
     expect(JSON.parse(memos[0]!)).toEqual({ id: 1, _id: 7, text: '"id": 8, {"id": 9}' });
   });
 
+  test('an "id" deeper inside is theirs, and white space around does no harm', async () => {
+    const user = newId();
+    const elements = [
+      ' {"a": {"id": 1, "b": ["{", {"id": 2}]}, "s": "x\\\\", "id": 3, "t": "\\"id\\": 4"} \n',
+      '{"text": "끝에 빈칸"}  ',
+    ];
+    await redis.rpush(`user:${user}:memos`, ...elements);
+    await store.page(user, 10);
+    await store.remove(user, 2);
+    await store.restore(user, 2);
+    expect((await listOf(user)).map((memo) => JSON.parse(memo))).toEqual([
+      { id: 1, a: { id: 1, b: ['{', { id: 2 }] }, s: 'x\\', _id: 3, t: '"id": 4' },
+      { id: 2, text: '끝에 빈칸' },
+    ]);
+  });
+
   test('what is no object, or has no text, is shown and not lost', async () => {
     const user = newId();
     await redis.rpush(`user:${user}:memos`, 'plain', '{"memo": 1}', '{broken', '["a"]');

@@ -65,6 +65,10 @@ export const MAX_PINS = 100;
 /** Memos a chunk when all of them are read. */
 const CHUNK = 500;
 
+/** Pinned memos that are read at once, and characters after which there are enough of them. */
+const PINNED_CHUNK = 20;
+const PINNED_LENGTH = 512 * 1024;
+
 /** How often a change is tried anew when others keep changing the same memo. */
 const ATTEMPTS = 20;
 
@@ -123,21 +127,21 @@ export function createMemoStore(redis: RedisClient) {
         : { status: 'key reused' };
     },
 
-    /** Up to `limit` memos older than the id `before`, newest first; `next` when more follow. */
+    /**
+     * Up to `limit` memos older than the id `before`, newest first, fewer when they are very long;
+     * `next` when more follow.
+     */
     async page(
       user: string,
       limit: number,
       before?: number,
     ): Promise<{ memos: string[]; next?: number }> {
-      const found = (await redis.memos(
-        memosKey(user),
-        'page',
-        before ?? '',
-        limit + 1,
-      )) as string[];
-      const memos = found.reverse().slice(0, limit);
+      const [more, memos] = (await redis.memos(memosKey(user), 'page', before ?? '', limit)) as [
+        number,
+        string[],
+      ];
       const last = memos.at(-1);
-      return found.length > limit && last ? { memos, next: idOf(last) } : { memos };
+      return more && last ? { memos, next: idOf(last) } : { memos };
     },
 
     /** All memos, newest first, in chunks: memory stays flat. What is added meanwhile is left out. */
@@ -150,16 +154,22 @@ export function createMemoStore(redis: RedisClient) {
       } while (before !== undefined);
     },
 
-    /** The pinned memos, newest first. */
+    /** The pinned memos, newest first; not all of them when they are very long. */
     async pinned(user: string): Promise<string[]> {
       const ids = (await redis.smembers(pinsKey(user))).map(Number).sort((a, b) => b - a);
-      if (ids.length === 0) return [];
-      const found = (await redis.memos(memosKey(user), 'find', ...ids)) as string[];
-      const pinned = found.slice(0, -1).filter((memo) => parseMemo(memo).pin);
-      const kept = new Set(pinned.map(idOf));
-      const stale = ids.filter((id) => !kept.has(id));
-      // Tidying is for later readings' sake: when Redis takes no writes, this one goes on.
-      await Promise.all(stale.map((id) => unindexPin(user, id).catch(() => {})));
+      const pinned: string[] = [];
+      let length = 0;
+      for (let i = 0; i < ids.length && length < PINNED_LENGTH; i += PINNED_CHUNK) {
+        const some = ids.slice(i, i + PINNED_CHUNK);
+        const found = (await redis.memos(memosKey(user), 'find', ...some)) as string[];
+        const memos = found.slice(0, -1).filter((memo) => parseMemo(memo).pin);
+        const kept = new Set(memos.map(idOf));
+        const stale = some.filter((id) => !kept.has(id));
+        // Tidying is for later readings' sake: when Redis takes no writes, this one goes on.
+        await Promise.all(stale.map((id) => unindexPin(user, id).catch(() => {})));
+        for (const memo of memos) length += memo.length;
+        pinned.push(...memos);
+      }
       return pinned;
     },
 
@@ -182,7 +192,8 @@ export function createMemoStore(redis: RedisClient) {
         const text = change.text ?? memo.text;
         const pin = change.pin ?? memo.pin;
         const newText = text !== memo.text;
-        if (newText && version !== undefined && version !== versionOf(memo)) {
+        const repeated = change.text !== undefined && !newText && pin === memo.pin;
+        if (version !== undefined && version !== versionOf(memo) && !repeated) {
           return { status: 'changed', memo: stored };
         }
         const members: Members = new Map();

@@ -721,6 +721,33 @@ describe.concurrent('with a Redis of its own, the server', () => {
     expect((await person.stored())[0]).toBe('늘 있던 메모');
   });
 
+  test('sends the answers that it has begun to their ends, however slowly they are read', async () => {
+    const server = await startServer();
+    const redis = connect(inject('redisUrl'));
+    const { cookie, id } = await logIn(server, redis);
+    const memo = (_: unknown, i: number) => `{"id":${i + 1},"text":"${'x'.repeat(20_000)}"}`;
+    await redis.rpush(`user:${id}:memos`, ...Array.from({ length: 1000 }, memo));
+    const request = http.get({ port: server.port, path: '/memo', headers: { Cookie: cookie } });
+    const [answer] = (await once(request, 'response')) as [http.IncomingMessage];
+    answer.pause();
+    server.child.kill('SIGTERM');
+    await until(false, async () =>
+      ask(server, '/healthz').then(
+        () => true,
+        () => false,
+      ),
+    );
+    let length = 0;
+    answer.on('data', (data) => {
+      length += data.length;
+    });
+    answer.resume();
+    await once(answer, 'end');
+    expect(answer.complete).toBe(true);
+    expect(length).toBeGreaterThan(20_000_000);
+    expect(await server.exited).toBe(0);
+  });
+
   test('goes on for 5 seconds after SIGTERM, finishes what it began, and ends with 0', async () => {
     const { server, person } = stages.get('terminated')!;
     // A memo on its way: half of it is there when the listener closes.

@@ -119,6 +119,11 @@ export function createSessionStore(redis: RedisClient, now: () => number = Date.
   };
 }
 
+/** A name for a person that tells nothing about them, for what leaves the server. */
+export async function pseudonymOf(userId: string): Promise<string> {
+  return (await sha256(`person:${userId}`)).slice(0, 16);
+}
+
 /** 32 random bytes in base64url: 43 characters. */
 export function randomToken(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(32));

@@ -9,8 +9,11 @@ export type Form = Map<string, string>;
 /** A memo of 20,000 characters fits, however it is escaped. */
 const BODY_LIMIT = 256 * 1024; // bytes
 
+/** A form's text may be too long to be stored, and still comes back to whoever wrote it. */
+const FORM_LIMIT = 1024 * 1024;
+
 /** Beyond this, a body is not even thrown away any more: the connection ends. */
-const DISCARD_LIMIT = 16 * BODY_LIMIT;
+const DISCARD_LIMIT = 4 * 1024 * 1024;
 
 /**
  * Reads a body that is a form, before anything else can fail: so an expired login or a lost Redis
@@ -19,9 +22,16 @@ const DISCARD_LIMIT = 16 * BODY_LIMIT;
 export function readForm() {
   return createMiddleware<Env>(async (c, next) => {
     if (contentType(c) === 'application/x-www-form-urlencoded') {
-      const fields = new URLSearchParams(await readText(c));
+      const bytes = await readBytes(c, FORM_LIMIT);
+      const source = decodeText(bytes);
+      const fields = new URLSearchParams(source);
       // A form sends CRLF for every line end (HTML's form submission); the text has LF.
       c.set('form', new Map([...fields].map(([name, v]) => [name, v.replace(/\r\n?/g, '\n')])));
+      if (bytes.byteLength > BODY_LIMIT) throw new Problem(413, 'too-large');
+      // What is no UTF-8 became U+FFFD: more of them than were sent.
+      const sent = source.match(/\ufffd|%EF%BF%BD/gi)?.length ?? 0;
+      const read = [...fields].flat().join('').split('\ufffd').length - 1;
+      if (read !== sent) throw new Problem(400, 'text-invalid');
     }
     await next();
   });
@@ -32,7 +42,7 @@ export async function readJson(c: Context<Env>): Promise<Map<string, unknown>> {
   if (contentType(c) !== 'application/json') throw new Problem(415, 'unsupported-type');
   let body: unknown;
   try {
-    body = JSON.parse(await readText(c));
+    body = JSON.parse(decodeText(await readBytes(c, BODY_LIMIT)));
   } catch (error) {
     throw error instanceof Problem ? error : new Problem(400, 'not-json');
   }
@@ -53,9 +63,8 @@ function contentType(c: Context<Env>): string {
   return (c.req.header('Content-Type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
-/** The body as text. Bytes that are no UTF-8 are refused: replacing them would change a text. */
-async function readText(c: Context<Env>): Promise<string> {
-  const bytes = await readBytes(c);
+/** Bytes that are no UTF-8 are refused: replacing them would change a text. */
+function decodeText(bytes: ArrayBuffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
@@ -67,16 +76,16 @@ async function readText(c: Context<Env>): Promise<string> {
  * The body. One that is too large is read on and thrown away: what the sender has not got rid of
  * when the answer comes would end the connection, and with it the requests behind this one.
  */
-async function readBytes(c: Context<Env>): Promise<ArrayBuffer> {
+async function readBytes(c: Context<Env>, limit: number): Promise<ArrayBuffer> {
   const declared = c.req.header('Transfer-Encoding') ? undefined : c.req.header('Content-Length');
-  if (Number(declared) <= BODY_LIMIT) return c.req.arrayBuffer();
+  if (Number(declared) <= limit) return c.req.arrayBuffer();
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   for await (const chunk of c.req.raw.body ?? []) {
     size += chunk.byteLength;
-    if (size <= BODY_LIMIT) chunks.push(chunk);
+    if (size <= limit) chunks.push(chunk);
     if (size > DISCARD_LIMIT) break;
   }
-  if (size > BODY_LIMIT) throw new Problem(413, 'too-large');
+  if (size > limit) throw new Problem(413, 'too-large');
   return new Blob(chunks).arrayBuffer();
 }

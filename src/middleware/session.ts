@@ -1,10 +1,11 @@
 import type { Context } from 'hono';
 import { deleteCookie, setCookie } from 'hono/cookie';
 import { createMiddleware } from 'hono/factory';
+import { accepts } from '../accept.ts';
 import type { Config } from '../config.ts';
 import type { Env } from '../env.ts';
 import { Problem } from '../problem.ts';
-import { ABSOLUTE_LIMIT, type SessionStore } from '../sessions.ts';
+import { ABSOLUTE_LIMIT, pseudonymOf, type SessionStore } from '../sessions.ts';
 
 const NAME = 'userId';
 
@@ -24,10 +25,25 @@ export function readSession(sessions: SessionStore) {
 export function requireSession(config: Config) {
   return createMiddleware<Env>(async (c, next) => {
     if (c.get('session')) return next();
-    if (c.get('form')?.has('text') || c.req.header('Accept')?.includes('application/json')) {
+    if (c.get('form')?.has('text') || accepts(c, /^application\/(?:[\w.-]+\+)?json$/)) {
       throw new Problem(401, 'logged-out');
     }
     return c.redirect(`${config.prefix}/`);
+  });
+}
+
+/**
+ * Refuses a form from a page that was made for somebody else: on a shared device, a text must not
+ * slip into the memos of whoever has logged in since. It comes back with a question.
+ */
+export function requireSamePerson() {
+  return createMiddleware<Env>(async (c, next) => {
+    const person = c.get('form')?.get('person');
+    const session = c.get('session');
+    if (person !== undefined && session && person !== (await pseudonymOf(session.userId))) {
+      throw new Problem(409, 'other-person');
+    }
+    await next();
   });
 }
 
@@ -51,6 +67,10 @@ const cookieOptions = (config: Config) => ({
 });
 
 export function setSessionCookie(c: Context, config: Config, token: string): void {
+  // memo.py's cookie is for the whole host. Beside ours it would make two, and those count as none.
+  if (config.prefix && c.req.header('Cookie')?.includes(`${NAME}=`)) {
+    deleteCookie(c, NAME, { ...cookieOptions(config), path: '/' });
+  }
   setCookie(c, NAME, token, { ...cookieOptions(config), maxAge: ABSOLUTE_LIMIT / 1000 });
 }
 

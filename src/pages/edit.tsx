@@ -7,13 +7,15 @@ import { TextArea } from './text-area.tsx';
 export interface EditProps {
   site: Site;
   name: string;
+  /** see `pseudonymOf` */
+  person: string;
   memo: Memo;
   /** the cursor of the page to come back to */
   before?: number | undefined;
 }
 
 /** One memo, to be changed. */
-export function Edit({ site, name, memo, before }: EditProps) {
+export function Edit({ site, name, person, memo, before }: EditProps) {
   const { t } = site;
   return (
     <Layout site={site} title={t.editMemo}>
@@ -22,6 +24,7 @@ export function Edit({ site, name, memo, before }: EditProps) {
         <h1>{t.editMemo}</h1>
         <form class="composer" method="post" action={href(site, `/memo/${memo.id}`)}>
           <Cursor before={before} />
+          <input type="hidden" name="person" value={person} />
           <input type="hidden" name="version" value={String(versionOf(memo))} />
           <TextArea label={t.yourText} text={memo.text} autofocus />
           <p class="buttons">

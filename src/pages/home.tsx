@@ -7,6 +7,8 @@ import { TextArea } from './text-area.tsx';
 export interface HomeProps {
   site: Site;
   name: string;
+  /** see `pseudonymOf` */
+  person: string;
   /** the idempotency key of the memo that is going to be written */
   newKey: string;
   /** shown on the first page only */
@@ -22,7 +24,17 @@ export interface HomeProps {
 }
 
 /** A person's memos. */
-export function Home({ site, name, newKey, pinned, memos, before, next, deleted }: HomeProps) {
+export function Home({
+  site,
+  name,
+  person,
+  newKey,
+  pinned,
+  memos,
+  before,
+  next,
+  deleted,
+}: HomeProps) {
   const { t } = site;
   const cards = (list: Memo[]) => (
     <ul class="cards">
@@ -39,7 +51,7 @@ export function Home({ site, name, newKey, pinned, memos, before, next, deleted 
       <main id="main">
         <h1 class="visually-hidden">{t.greeting(name)}</h1>
         {deleted !== undefined && <Removed site={site} id={deleted} before={before} />}
-        {before === undefined && <Composer site={site} newKey={newKey} />}
+        {before === undefined && <Composer site={site} person={person} newKey={newKey} />}
         {pinned.length > 0 && (
           <section aria-labelledby="pinned">
             <h2 id="pinned">{t.pinned}</h2>
@@ -51,7 +63,9 @@ export function Home({ site, name, newKey, pinned, memos, before, next, deleted 
             {t.memos}
           </h2>
           {memos.length > 0 && cards(memos)}
-          {memos.length === 0 && before !== undefined && <p class="empty">{t.noMore}</p>}
+          {memos.length === 0 && before !== undefined && next === undefined && (
+            <p class="empty">{t.noMore}</p>
+          )}
           {memos.length === 0 && before === undefined && pinned.length === 0 && (
             <p class="empty">{t.empty}</p>
           )}
@@ -65,10 +79,11 @@ export function Home({ site, name, newKey, pinned, memos, before, next, deleted 
   );
 }
 
-function Composer({ site, newKey }: { site: Site; newKey: string }) {
+function Composer({ site, person, newKey }: { site: Site; person: string; newKey: string }) {
   const { t } = site;
   return (
     <form class="composer" method="post" action={href(site, '/memo')}>
+      <input type="hidden" name="person" value={person} />
       <input type="hidden" name="key" value={newKey} />
       <TextArea label={t.newMemo} text="" placeholder={t.placeholder} autofocus />
       <p class="buttons">

@@ -1,6 +1,6 @@
 import type { Site } from '../env.ts';
 import { formatTime } from '../i18n.ts';
-import { type Memo, versionOf } from '../memos.ts';
+import type { Memo } from '../memos.ts';
 import { href } from './layout.tsx';
 
 /** Ids below this are no times: memos of memo.py's that nothing dates. In µs, September 2001. */
@@ -40,7 +40,6 @@ export function MemoCard({ site, memo, before }: { site: Site; memo: Memo; befor
           </form>
           <form method="post" action={`${path}/delete`}>
             <Cursor before={before} />
-            <input type="hidden" name="version" value={String(versionOf(memo))} />
             <button class="quiet" type="submit">
               {t.remove}
             </button>

@@ -711,6 +711,17 @@ describe('the userId cookie', () => {
     }
   });
 
+  test('of memo.py’s, which is for the whole host, makes room for ours under a prefix', async () => {
+    const { app } = createApp({ env: { PUBLIC_URL: PREFIXED } });
+    const browser = openBrowser(app);
+    const { host } = new URL(PREFIXED);
+    browser.jar.push({ name: 'userId', value: newId(), host, path: '/', secure: false });
+    const name = newName();
+    await browser.logIn(name, PREFIXED);
+    expect(await browser.readName(PREFIXED)).toBe(name);
+    expect(browser.jar.filter((cookie) => cookie.name === 'userId').length).toBe(1);
+  });
+
   test('that is forged, expired or ended logs nobody in', async () => {
     const { app, redis, sessions } = createApp();
     const user = { id: newId(), name: '김메모' };

@@ -87,6 +87,31 @@ describe('the API', () => {
     expect(JSON.parse((await me.stored())[0]!)).toMatchObject({ id, text: 'd', pin: true });
   });
 
+  test('a pin, too, is left alone when it is based on an old version', async () => {
+    const me = await logIn();
+    const { id } = await (await me.send('POST', '/memo', { text: 'a' })).json();
+    await me.send('PATCH', `/memo/${id}`, { text: 'b' });
+    const before = await me.stored();
+    const pin = await me.send('PATCH', `/memo/${id}`, { pin: true }, { 'If-Match': `"${id}"` });
+    expect(pin.status).toBe(412);
+    expect(await me.stored()).toEqual(before);
+  });
+
+  test('very long memos come in shorter pages, and all of them come', async () => {
+    const me = await logIn();
+    const long = '\\u0001'.repeat(20_000);
+    const memos = Array.from({ length: 60 }, (_, i) => `{"id":${i + 1},"text":"${i}${long}"}`);
+    await redis.rpush(`user:${me.id}:memos`, ...memos);
+    const page = await (await me.request('/memo?limit=200')).text();
+    expect(page.length).toBeLessThan(1_000_000);
+    expect(JSON.parse(page).next).toBeDefined();
+    const all = await (await me.request('/memo')).json();
+    expect(all.memos.map(({ id }: { id: number }) => id)).toEqual(memos.map((_, i) => 60 - i));
+    for (let id = 1; id <= 60; id++) await me.send('PATCH', `/memo/${id}`, { pin: true });
+    expect((await (await me.request('/')).text()).length).toBeLessThan(2_000_000);
+    expect(await redis.scard(`user:${me.id}:pins`)).toBe(60);
+  });
+
   test('a deleted memo is gone, can be deleted again, and comes back', async () => {
     const me = await logIn();
     const { id } = await (await me.send('POST', '/memo', { text: 'a' })).json();
@@ -426,13 +451,74 @@ describe('forms, for a browser without JavaScript', () => {
   test('deleting leads to the page with an undo, which goes when it is used', async () => {
     const me = await logIn();
     const { id } = await (await me.send('POST', '/memo', { text: 'a' })).json();
-    const answer = await me.post(`/memo/${id}/delete`, { version: `${id}`, before: '99' });
+    const answer = await me.post(`/memo/${id}/delete`, { before: '99' });
     expect(answer.headers.get('Location')).toBe(`/?before=99&deleted=${id}`);
     const undo = `action="/memo/${id}/restore"`;
     expect(await (await me.request(`/?deleted=${id}`)).text()).toContain(undo);
     const restored = await me.post(`/memo/${id}/restore`, {});
     expect(restored.headers.get('Location')).toBe(`/#m${id}`);
     expect(await (await me.request(`/?deleted=${id}`)).text()).not.toContain(undo);
+  });
+
+  test('a text that is too long for a memo, or for a request, comes back whole', async () => {
+    const me = await logIn();
+    for (const [length, status] of [
+      [25_000, 400],
+      [30_000, 413],
+      [100_000, 413],
+    ] as const) {
+      const text = '가'.repeat(length);
+      const answer = await me.post('/memo', { text, key: 'k' });
+      expect(answer.status).toBe(status);
+      expect((await answer.text()).includes(`\n${text}</textarea>`)).toBe(true);
+    }
+    expect(await me.stored()).toEqual([]);
+  });
+
+  test('an edit of a memo that was deleted elsewhere can be saved as a new one', async () => {
+    const me = await logIn();
+    const { id } = await (await me.send('POST', '/memo', { text: 'a' })).json();
+    await me.request(`/memo/${id}`, { method: 'DELETE' });
+    const answer = await me.post(`/memo/${id}`, { text: '고친 글', version: `${id}` });
+    expect(answer.status).toBe(404);
+    const page = await answer.text();
+    expect(page).toContain('그사이 메모가 삭제되었습니다');
+    expect(page).toContain('\n고친 글</textarea>');
+    expect(page).toContain('action="/memo"');
+    expect(page).not.toContain('name="version"');
+    const key = /name="key" value="([\w-]{43})"/.exec(page)![1]!;
+    expect((await me.post('/memo', { text: '고친 글', key })).status).toBe(303);
+    expect(JSON.parse((await me.stored())[0]!).text).toBe('고친 글');
+  });
+
+  test('a text from a page of somebody else’s is not saved before a question', async () => {
+    const [me, other] = [await logIn(), await logIn()];
+    const form = await (await me.request('/')).text();
+    const person = /name="person" value="(\w+)"/.exec(form)![1]!;
+    expect(person).not.toContain(me.id);
+    const answer = await other.post('/memo', { text: '내 비밀', key: 'k', person });
+    expect(answer.status).toBe(409);
+    expect(await other.stored()).toEqual([]);
+    const page = await answer.text();
+    expect(page).toContain('\n내 비밀</textarea>');
+    expect(page).not.toContain('name="person"');
+    expect((await me.post('/memo', { text: '내 비밀', key: 'k', person })).status).toBe(303);
+    const { id } = JSON.parse((await me.stored())[0]!);
+    const edit = await (await me.request(`/?edit=${id}`)).text();
+    expect(edit).toContain(`name="person" value="${person}"`);
+  });
+
+  test('bytes that are no UTF-8 are refused, and a real U+FFFD is not', async () => {
+    const me = await logIn();
+    const send = (body: string) =>
+      me.request('/memo', {
+        method: 'POST',
+        body,
+        headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+      });
+    expect((await send('text=%FF%FEbad')).status).toBe(400);
+    expect((await send('text=%EF%BF%BD%ef%bf%bd')).status).toBe(303);
+    expect((await me.stored()).map((memo) => JSON.parse(memo).text)).toEqual(['\ufffd\ufffd']);
   });
 
   test('a cursor that is none leads to the page, not out of it', async () => {

@@ -1,9 +1,9 @@
 import { type Context, Hono } from 'hono';
 import { every } from 'hono/combine';
-import type { Dependencies, Env } from '../env.ts';
+import type { Dependencies, Env, Log } from '../env.ts';
 import { type Change, type Outcome, parseMemo, versionOf } from '../memos.ts';
 import { type Form, readForm, readJson, requireForm } from '../middleware/body.ts';
-import { readSession, requireSession } from '../middleware/session.ts';
+import { readSession, requireSamePerson, requireSession } from '../middleware/session.ts';
 import { pageHref } from '../pages/memo-card.tsx';
 import { Problem } from '../problem.ts';
 
@@ -11,9 +11,14 @@ const TEXT_LIMIT = 20_000; // Unicode code points
 const PAGE_LIMIT = 200; // memos
 const KEY = /^[\x20-\x7e]{1,100}$/;
 
-export function memoRoutes({ config, memos, sessions }: Dependencies) {
+export function memoRoutes({ config, log, memos, sessions }: Dependencies) {
   const app = new Hono<Env>();
-  const loggedIn = every(readForm(), readSession(sessions), requireSession(config));
+  const loggedIn = every(
+    readForm(),
+    readSession(sessions),
+    requireSession(config),
+    requireSamePerson(),
+  );
 
   /** Sends a form's sender back to the page, to where the memo is. */
   const backToPage = (c: Context<Env>, form: Form, id?: number, deleted?: number) => {
@@ -26,7 +31,7 @@ export function memoRoutes({ config, memos, sessions }: Dependencies) {
   app.get('/', loggedIn, async (c) => {
     const { userId } = c.get('session')!;
     const { limit, before } = c.req.query();
-    if (limit === undefined && before === undefined) return streamAll(c, memos.all(userId));
+    if (limit === undefined && before === undefined) return streamAll(c, memos.all(userId), log);
     const size = readId(limit ?? '50');
     const cursor = readId(before);
     if (size === undefined || size > PAGE_LIMIT || (before !== undefined && cursor === undefined)) {
@@ -82,7 +87,9 @@ export function memoRoutes({ config, memos, sessions }: Dependencies) {
     const text = readText(form.get('text'));
     const version = readId(form.get('version'));
     if (version === undefined) throw new Problem(400, 'bad-request');
-    done(await memos.edit(c.get('session')!.userId, id, { text }, version));
+    const outcome = await memos.edit(c.get('session')!.userId, id, { text }, version);
+    if (outcome.status === 'missing') throw new Problem(404, 'memo-deleted');
+    done(outcome);
     return backToPage(c, form, id);
   });
 
@@ -92,13 +99,15 @@ export function memoRoutes({ config, memos, sessions }: Dependencies) {
     const pin = form.get('pin');
     if (pin !== 'true' && pin !== 'false') throw new Problem(400, 'bad-request');
     done(await memos.edit(c.get('session')!.userId, id, { pin: pin === 'true' }));
+    // A pinned memo is on the first page.
+    if (pin === 'true') form.delete('before');
     return backToPage(c, form, id);
   });
 
   app.post('/:id/delete', loggedIn, async (c) => {
     const id = requireId(c);
     const form = requireForm(c);
-    done(await memos.remove(c.get('session')!.userId, id, readId(form.get('version'))));
+    done(await memos.remove(c.get('session')!.userId, id));
     return backToPage(c, form, undefined, id);
   });
 
@@ -139,7 +148,7 @@ function memoJson(c: Context<Env>, memo: string, status?: 200 | 201): Response {
 }
 
 /** All memos as one JSON object, written as they are read: memory stays flat. */
-async function streamAll(c: Context<Env>, chunks: AsyncGenerator<string[], void>) {
+async function streamAll(c: Context<Env>, chunks: AsyncGenerator<string[], void>, log: Log) {
   const encoder = new TextEncoder();
   // Read before the status is sent, so that a failing Redis is answered as one.
   let chunk = await chunks.next();
@@ -155,7 +164,15 @@ async function streamAll(c: Context<Env>, chunks: AsyncGenerator<string[], void>
         controller.enqueue(encoder.encode(separator + chunk.value.join(',')));
         separator = ',';
       }
-      chunk = await chunks.next();
+      try {
+        chunk = await chunks.next();
+      } catch (error) {
+        // Only the message: a Redis error carries its command. The answer breaks off, so that nobody
+        // takes it for whole.
+        const reason = error instanceof Error ? error.message : String(error);
+        log.error({ id: c.get('requestId'), reason }, 'an answer broke off');
+        controller.error(new Error('the storage failed in the middle of an answer'));
+      }
     },
     async cancel() {
       await chunks.return();

@@ -6,7 +6,7 @@ import { Edit } from '../pages/edit.tsx';
 import { Home } from '../pages/home.tsx';
 import { Invitation } from '../pages/invitation.tsx';
 import { Problem } from '../problem.ts';
-import { randomToken } from '../sessions.ts';
+import { pseudonymOf, randomToken } from '../sessions.ts';
 import { readId } from './memos.tsx';
 
 const PAGE_SIZE = 50; // memos
@@ -21,6 +21,7 @@ export function pageRoutes({ memos, sessions }: Dependencies) {
     if (!session) return c.html(<Invitation site={site} />);
     const { userId } = session;
 
+    const person = await pseudonymOf(userId);
     const query = c.req.query();
     const [before, edit, deleted] = [query.before, query.edit, query.deleted].map((value) => {
       const id = readId(value);
@@ -32,7 +33,13 @@ export function pageRoutes({ memos, sessions }: Dependencies) {
       const [name, memo] = await Promise.all([sessions.nameOf(userId), memos.find(userId, edit)]);
       if (memo === undefined) throw new Problem(404, 'not-found');
       return c.html(
-        <Edit site={site} name={name ?? site.t.member} memo={parseMemo(memo)} before={before} />,
+        <Edit
+          site={site}
+          name={name ?? site.t.member}
+          person={person}
+          memo={parseMemo(memo)}
+          before={before}
+        />,
       );
     }
 
@@ -47,6 +54,7 @@ export function pageRoutes({ memos, sessions }: Dependencies) {
       <Home
         site={site}
         name={name ?? site.t.member}
+        person={person}
         newKey={randomToken()}
         pinned={before === undefined ? pinned.map(parseMemo) : []}
         memos={page.memos.filter((memo) => !above.has(memo)).map(parseMemo)}

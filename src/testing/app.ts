@@ -8,6 +8,7 @@ import { readConfig } from '../config.ts';
 import type { Dependencies } from '../env.ts';
 import { createMemoStore } from '../memos.ts';
 import { createNaver } from '../naver.ts';
+import { checkRedis } from '../redis.ts';
 import { createSessionStore } from '../sessions.ts';
 
 /** The built static files. */
@@ -59,7 +60,7 @@ export function createTestApp({ env = {}, deps = {} }: TestAppOptions = {}) {
     naver: createNaver(config, fetch),
     assets,
     log: { info: write('info'), warn: write('warn'), error: write('error') },
-    checkStorage: () => redis.ping(),
+    checkStorage: () => checkRedis(redis),
     shutdown: new AbortController().signal,
     ...deps,
   });
