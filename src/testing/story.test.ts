@@ -20,6 +20,7 @@ import { launchBrowser } from './browser.ts';
 import { findFreePort, startServer } from './server.ts';
 
 const PATIENCE = 10_000; // ms until something has to be seen
+const STEP_LIMIT = 20_000; // ms for one step of a story, as not every call has a limit of its own
 
 /** Where a deployment puts the app, and who takes the prefix off. */
 const PLACES = {
@@ -171,12 +172,18 @@ async function openBrowser(world: World, options: BrowserContextOptions = {}) {
 
   /** One sentence of the story; after it, the world has to be in order. */
   async function step(sentence: string, happens: () => Promise<void>) {
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<never>((_, reject) => {
+      const error = new Error(`not over after ${STEP_LIMIT} ms`);
+      timer = setTimeout(() => reject(error), STEP_LIMIT);
+    });
     try {
-      await happens();
-      await lookAround();
+      await Promise.race([happens().then(lookAround), limit]);
     } catch (error) {
       if (error instanceof Error) error.message = `${sentence}: ${error.message}`;
       throw error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -359,7 +366,7 @@ describe.each([
         'pressing once more, when the answer does not come, saves nothing more',
         async () => {
           const sent: Route[] = [];
-          await page.route(`${world.page}memo`, (route) => void sent.push(route), { times: 1 });
+          await page.route(`${world.page}memo`, (route) => void sent.push(route));
           await composer(page).fill(AGAIN);
           await button(page, '저장').click({ noWaitAfter: true });
           await soon(() => sent.length).toBe(1);
@@ -369,9 +376,14 @@ describe.each([
           await form.fetch({ headers, maxRedirects: 0 });
           expect(await world.texts()).toEqual([AGAIN, TWICE, FIRST]);
           await page.keyboard.press('Enter'); // the button still has the focus
-          await form.abort().catch(() => {}); // unless the second press has overtaken it
+          await soon(() => sent.length).toBe(2);
+          await form.abort().catch(() => {}); // the second press has overtaken it
+          await sent[1]!.continue();
           await soon(() => memosOn(page)).toEqual([AGAIN, TWICE, FIRST]);
           expect(await world.texts()).toEqual([AGAIN, TWICE, FIRST]);
+          // Not while anything is on its way: Chromium then never sends the request, nor fails it.
+          await page.waitForLoadState();
+          await page.unroute(`${world.page}memo`);
         },
       );
 
