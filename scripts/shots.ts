@@ -14,7 +14,7 @@ const PORT = 8765;
 const URL = `http://localhost:${PORT}`;
 
 const LINES = [
-  '장보기\n- 우유\n- 달걀 한 판\n- 대파, 두부',
+  '장보기 #주말\n- [x] 우유\n- [ ] 달걀 한 판\n- [ ] 대파, 두부',
   '회의 메모: 다음 주 화요일 오후 3시, 자료는 월요일까지 공유하기 📎',
   '읽고 싶은 책\n『작별하지 않는다』\n『The Pragmatic Programmer』',
   '엄마 생신 선물 아이디어 🎁',
@@ -100,6 +100,10 @@ async function visit(page: Page, shoot: (state: string) => Promise<void>, name: 
   await page.goto(URL);
   await shoot('memos');
 
+  await page.goto(`${URL}/?q=${encodeURIComponent('ㅁㅁ')}`);
+  await shoot('search');
+  await page.goto(URL);
+
   await page.locator('.card a.quiet').nth(1).click();
   await shoot('edit');
   await page.locator('textarea').fill('내가 고친 글: 우유는 이미 샀음');
@@ -117,6 +121,8 @@ async function visit(page: Page, shoot: (state: string) => Promise<void>, name: 
   await page.goto(URL);
   await page.locator('form[action$="/delete"] button').last().click();
   await shoot('deleted');
+  await page.goto(`${URL}/trash?confirm=1`);
+  await shoot('trash');
   await page.goto(`${URL}/nothing`);
   await shoot('not-found');
   await page.context().clearCookies();

@@ -17,6 +17,8 @@ import { authRoutes } from './routes/auth.ts';
 import { healthRoutes } from './routes/health.ts';
 import { memoRoutes } from './routes/memos.tsx';
 import { pageRoutes } from './routes/page.tsx';
+import { readSettings, settingsRoutes } from './routes/settings.ts';
+import { trashRoutes } from './routes/trash.tsx';
 import { randomToken } from './sessions.ts';
 
 /** The whole application; it owns nothing, and whoever made `deps` ends them. */
@@ -28,16 +30,21 @@ export function createApp(deps: Dependencies): Hono<Env> {
   app.use(accessLog(log));
   app.use(securityHeaders(config.publicUrl.startsWith('https:')));
   app.use(async (c, next) => {
-    const language = accepts(c, {
-      header: 'Accept-Language',
-      supports: LANGUAGES,
-      default: 'ko',
-      match: preferred,
-    }) as Language;
+    const chosen = readSettings(c);
+    const language = chosen.language ?? acceptedLanguage(c);
     const loginUrl = `${config.publicUrl}/login`;
     const path = config.prefix + c.req.path.slice(config.basePath.length);
     const t = MESSAGES[language];
-    c.set('site', { language, t, prefix: config.prefix, path, loginUrl, assets });
+    c.set('site', {
+      language,
+      t,
+      theme: chosen.theme ?? 'auto',
+      now: Date.now(),
+      prefix: config.prefix,
+      path,
+      loginUrl,
+      assets,
+    });
     await next();
     // Whatever does not say otherwise is about a person.
     if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'private, no-store');
@@ -63,6 +70,8 @@ export function createApp(deps: Dependencies): Hono<Env> {
   routes.route('/', authRoutes(deps));
   routes.route('/assets', assetRoutes(assets));
   routes.route('/memo', memoRoutes(deps));
+  routes.route('/trash', trashRoutes(deps));
+  routes.route('/settings', settingsRoutes(config));
 
   const page = pageRoutes(deps);
   const base = config.basePath;
@@ -95,15 +104,19 @@ export function createApp(deps: Dependencies): Hono<Env> {
 }
 
 /** The reader's first language that we have, by weight and then by order. */
-function preferred(
-  accepted: { type: string; q: number }[],
-  { default: fallback }: { default: string },
-) {
-  const known = accepted
-    .filter(({ q }) => q > 0)
-    .sort((a, b) => b.q - a.q)
-    .map(({ type }) => type.toLowerCase().split('-', 1)[0] as Language);
-  return known.find((language) => LANGUAGES.includes(language)) ?? fallback;
+function acceptedLanguage(c: Context<Env>): Language {
+  return accepts(c, {
+    header: 'Accept-Language',
+    supports: LANGUAGES,
+    default: 'ko',
+    match: (accepted, { default: fallback }) => {
+      const known = accepted
+        .filter(({ q }) => q > 0)
+        .sort((a, b) => b.q - a.q)
+        .map(({ type }) => type.toLowerCase().split('-', 1)[0] as Language);
+      return known.find((language) => LANGUAGES.includes(language)) ?? fallback;
+    },
+  }) as Language;
 }
 
 /** A problem as the asker reads it: a page for a browser, else `problem+json` (RFC 9457). */
@@ -135,7 +148,7 @@ function readDraft(c: Context<Env>, { code, memo }: Problem): Draft | undefined 
   const text = form?.get('text');
   if (!form || text === undefined) return undefined;
   const fields = new Map(
-    [...form].filter(([name]) => ['key', 'version', 'before', 'person'].includes(name)),
+    [...form].filter(([name]) => ['key', 'version', 'before', 'q', 'person'].includes(name)),
   );
   // The next attempt is meant: as a new memo, or as the successor of the text that is shown.
   if (['key-reused', 'bad-key', 'memo-deleted'].includes(code)) fields.set('key', randomToken());

@@ -27,12 +27,19 @@ export interface Dependencies {
   shutdown: AbortSignal;
 }
 
+/** Dark and light by the device's setting, or always one of them. */
+export const THEMES = ['auto', 'light', 'dark'] as const;
+export type Theme = (typeof THEMES)[number];
+
 /** What every page needs besides its own content. */
 export interface Site {
   language: Language;
   t: Messages;
   /** in front of every path of ours, see `Config.prefix` */
   prefix: string;
+  theme: Theme;
+  /** when the request came, in ms */
+  now: number;
   /** the request's own path as the browser sees it */
   path: string;
   /** absolute, so that a login ends on the host where it began (localhost, not 127.0.0.1) */

@@ -20,7 +20,24 @@ const ko = {
   newest: '최신 메모로',
   edit: '수정',
   editMemo: '메모 수정',
-  edited: (time: string) => `${time} 수정됨`,
+  edited: '수정:',
+  deleted: '삭제:',
+  more: (lines: number) => `${lines}줄 더 보기`,
+  search: '메모 검색',
+  searchButton: '검색',
+  clearSearch: '검색 지우기',
+  found: (q: string) => `“${q}” 검색 결과`,
+  nothingFound: '찾는 메모가 없습니다. 초성(ㅈㅂㄱ)으로도 찾을 수 있습니다.',
+  trash: '휴지통',
+  trashHint: '삭제한 메모는 30일 동안 여기에 있다가 사라집니다.',
+  trashEmpty: '휴지통이 비어 있습니다.',
+  emptyTrash: '휴지통 비우기',
+  emptyConfirm: (count: number) => `메모 ${count}개를 완전히 삭제할까요? 되돌릴 수 없습니다.`,
+  restore: '복원',
+  purge: '완전히 삭제',
+  theme: '화면 테마',
+  themes: { auto: '자동', light: '밝게', dark: '어둡게' },
+  language: '언어',
   remove: '삭제',
   removed: '메모를 삭제했습니다.',
   undo: '되돌리기',
@@ -39,6 +56,14 @@ const ko = {
     'bad-path': ['주소가 올바르지 않습니다', '주소를 다시 확인해 주세요.'],
     'not-found': ['찾을 수 없습니다', '주소가 바뀌었거나 삭제된 메모일 수 있습니다.'],
     'method-not-allowed': ['지원하지 않는 요청입니다', '메모 화면에서 다시 시도해 주세요.'],
+    'task-changed': [
+      '그사이 다른 곳에서 메모가 수정되었습니다',
+      '체크하지 않았습니다. 메모로 돌아가 지금의 글에서 다시 체크해 주세요.',
+    ],
+    'not-a-task': [
+      '그 줄에는 할 일이 없습니다',
+      '메모가 바뀌었을 수 있습니다. 화면을 새로 고쳐 주세요.',
+    ],
     'logged-out': ['로그인이 필요합니다', '로그인한 뒤 다시 저장해 주세요.'],
     'cross-site': [
       '다른 사이트에서 보낸 요청이라 거절했습니다',
@@ -128,7 +153,25 @@ const en: Messages = {
   newest: 'Newest memos',
   edit: 'Edit',
   editMemo: 'Edit memo',
-  edited: (time) => `edited ${time}`,
+  edited: 'edited',
+  deleted: 'deleted',
+  more: (lines) => (lines === 1 ? '1 more line' : `${lines} more lines`),
+  search: 'Search memos',
+  searchButton: 'Search',
+  clearSearch: 'Clear search',
+  found: (q) => `Results for “${q}”`,
+  nothingFound: 'No memo matches.',
+  trash: 'Trash',
+  trashHint: 'Deleted memos stay here for 30 days.',
+  trashEmpty: 'The trash is empty.',
+  emptyTrash: 'Empty trash',
+  emptyConfirm: (count) =>
+    `Delete ${count === 1 ? '1 memo' : `${count} memos`} for good? This cannot be undone.`,
+  restore: 'Restore',
+  purge: 'Delete for good',
+  theme: 'Theme',
+  themes: { auto: 'Auto', light: 'Light', dark: 'Dark' },
+  language: 'Language',
   remove: 'Delete',
   removed: 'Memo deleted.',
   undo: 'Undo',
@@ -147,6 +190,11 @@ const en: Messages = {
     'bad-path': ['This is not a valid address', 'Check the address.'],
     'not-found': ['Not found', 'The address is wrong, or the memo was deleted.'],
     'method-not-allowed': ['This request is not supported', 'Try again from the memo page.'],
+    'task-changed': [
+      'The memo was changed elsewhere in the meantime',
+      'Nothing was ticked. Go back to your memos and tick it in the present text.',
+    ],
+    'not-a-task': ['There is no task on that line', 'The memo may have changed: reload the page.'],
     'logged-out': ['You are not logged in', 'Log in, then save again.'],
     'cross-site': [
       'Refused: the request came from another site',
@@ -213,6 +261,8 @@ const en: Messages = {
 export const MESSAGES = { ko, en };
 export type Language = keyof typeof MESSAGES;
 export const LANGUAGES: Language[] = ['ko', 'en'];
+/** Each in its own words, for whoever does not read the present one. */
+export const LANGUAGE_NAMES = { ko: '한국어', en: 'English' };
 
 /** Memos' times are shown in Korea's: the server does not know the reader's zone. */
 const TIME_ZONE = 'Asia/Seoul';
@@ -236,4 +286,25 @@ const formats = {
 /** A time for people, in Korea's zone. @param time in ms */
 export function formatTime(language: Language, time: number): string {
   return formats[language].format(time);
+}
+
+const relative = {
+  ko: new Intl.RelativeTimeFormat('ko', { numeric: 'auto' }),
+  en: new Intl.RelativeTimeFormat('en', { numeric: 'auto' }),
+};
+
+const UNITS: [unit: Intl.RelativeTimeFormatUnit, seconds: number][] = [
+  ['year', 31_556_952],
+  ['month', 2_629_746],
+  ['week', 604_800],
+  ['day', 86_400],
+  ['hour', 3600],
+  ['minute', 60],
+];
+
+/** How long ago a time was, for people: “3분 전”, “어제”. @param time in ms @param now in ms */
+export function formatRelative(language: Language, time: number, now: number): string {
+  const seconds = (time - now) / 1000;
+  const [unit, length] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 60];
+  return relative[language].format(Math.trunc(seconds / length), unit);
 }

@@ -251,4 +251,15 @@ function operations.discarded(id)
   return {}
 end
 
+-- trash(limit): the newest entries, the last deleted first. O(limit).
+function operations.trash(limit)
+  local oldest = now() - KEEP * 1000000
+  local entries = redis.call('LRANGE', list, -tonumber(limit), -1)
+  local newest_first = {}
+  for i = #entries, 1, -1 do
+    if (deleted_at(entries[i]) or 0) >= oldest then newest_first[#newest_first + 1] = entries[i] end
+  end
+  return newest_first
+end
+
 return operations[ARGV[1]](unpack(ARGV, 2))

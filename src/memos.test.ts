@@ -430,3 +430,216 @@ describe('any text', () => {
     ).toBe('{"constructor":1}');
   });
 });
+
+describe('searching', () => {
+  const everything = () => true;
+  const has = (word: string) => (text: string) => text.includes(word);
+  const fill = async (user: string, texts: string[]) => {
+    await redis.rpush(`user:${user}:memos`, ...texts.map(pythonMemo));
+  };
+
+  test('leads from the newest hit to the oldest, each once, however they are spread', async () => {
+    const user = newId();
+    const texts = Array.from(
+      { length: 1700 },
+      (_, i) => `${i % 7 < 2 || i > 1500 ? '우유' : '달걀'} ${i}`,
+    );
+    await fill(user, texts);
+    for (const limit of [1, 40, 100, 200]) {
+      const found: string[] = [];
+      let before: number | undefined;
+      do {
+        const page = await store.search(user, has('우유'), limit, before);
+        found.push(...page.memos.map((memo) => parseMemo(memo).text));
+        expect(page.memos).toHaveLength(page.next === undefined ? page.memos.length : limit);
+        before = page.next;
+      } while (before !== undefined);
+      expect(found).toEqual(texts.filter(has('우유')).reverse());
+      if (limit === 1) expect(found).toHaveLength(629);
+    }
+  });
+
+  test('has no next page when the last hit is on this one', async () => {
+    const user = newId();
+    await fill(user, ['달걀', '우유', '우유', '달걀', '우유']);
+    expect((await store.search(user, has('우유'), 3)).next).toBeUndefined();
+    const { memos, next } = await store.search(user, has('우유'), 2);
+    expect([memos.map(idOf), next]).toEqual([[5, 3], 3]);
+    expect(await store.search(user, has('치즈'), 2)).toEqual({ memos: [] });
+    expect(await store.search(newId(), everything, 2)).toEqual({ memos: [] });
+  });
+
+  test('goes on from a hit that was deleted', async () => {
+    const user = newId();
+    await fill(user, ['우유', '우유', '우유']);
+    const { next } = await store.search(user, has('우유'), 1);
+    await store.remove(user, next!);
+    expect((await store.search(user, has('우유'), 5, next)).memos.map(idOf)).toEqual([2, 1]);
+  });
+
+  test('looks at the text, however it is stored, and at nothing else of a memo', async () => {
+    const user = newId();
+    await fill(user, ['우유']);
+    await store.append(user, '달걀', '우유');
+    await redis.rpush(`user:${user}:memos`, '{"text": "치즈", "tags": ["우유"]}');
+    const seen: string[] = [];
+    const matches = (text: string) => {
+      seen.push(text);
+      return has('우유')(text);
+    };
+    expect((await store.search(user, matches, 5)).memos.map(idOf)).toEqual([1]);
+    expect(seen).toEqual(['치즈', '달걀', '우유']);
+  });
+
+  test('ends with what was found when it is given up', async () => {
+    const user = newId();
+    await fill(
+      user,
+      Array.from({ length: 2000 }, (_, i) => `${i}`),
+    );
+    const controller = new AbortController();
+    let seen = 0;
+    const matches = (text: string) => {
+      seen++;
+      if (text === '1950') controller.abort();
+      return text === '1999' || text === '0';
+    };
+    const { memos, next } = await store.search(user, matches, 5, undefined, controller.signal);
+    expect([memos.map((memo) => parseMemo(memo).text), next]).toEqual([['1999'], undefined]);
+    expect(seen).toBeLessThan(2000);
+    expect((await store.search(user, matches, 5)).memos).toHaveLength(2);
+  });
+
+  test('lets others have their turn, also among the memos of one chunk', async () => {
+    const user = newId();
+    await fill(
+      user,
+      Array.from({ length: 50 }, () => '글'),
+    );
+    let turns = 0;
+    const others = setInterval(() => turns++, 1);
+    const slow = () => {
+      const end = performance.now() + 4;
+      while (performance.now() < end);
+      return false;
+    };
+    await store.search(user, slow, 5);
+    clearInterval(others);
+    expect(turns).toBeGreaterThan(5);
+  });
+
+  test('reads long memos a few at a time, and gives few of them a page, each once', async () => {
+    const user = newId();
+    const texts = Array.from({ length: 150 }, (_, i) => `${i} ${'x'.repeat(20_000)}`);
+    await fill(user, texts);
+    const watched = createMemoStore(connect());
+    const lengths: number[] = [];
+    const { page } = watched;
+    watched.page = async (...args) => {
+      const read = await page.apply(watched, args);
+      lengths.push(read.memos.join('').length);
+      return read;
+    };
+    const found: string[] = [];
+    let before: number | undefined;
+    do {
+      const { memos, next } = await watched.search(user, everything, 200, before);
+      lengths.push(memos.join('').length);
+      found.push(...memos.map((memo) => parseMemo(memo).text));
+      before = next;
+    } while (before !== undefined);
+    expect(found).toEqual([...texts].reverse());
+    // Half a megabyte, and the memo with which it is reached.
+    expect(Math.max(...lengths)).toBeLessThan(512 * 1024 + 21_000);
+  });
+});
+
+describe('looking into the trash', () => {
+  const DAY = 24 * 60 * 60 * 1e6; // µs
+  const entry = (id: number, deleted: number) => `{"id":${id},"text":"${id}","deleted":${deleted}}`;
+  const time = async () => Number((await redis.time())[0]) * 1e6;
+
+  test('shows what was deleted, the last deleted first, as it lies there', async () => {
+    const user = newId();
+    const ids = [await add(user, 'a'), await add(user, 'b'), await add(user, 'c')];
+    for (const index of [1, 2, 0]) await store.remove(user, ids[index]!);
+    const shown = await store.trash(user);
+    expect(shown).toEqual((await trashOf(user)).reverse());
+    expect(shown.map((memo) => parseMemo(memo))).toMatchObject([
+      { id: ids[0], text: 'a' },
+      { id: ids[2], text: 'c' },
+      { id: ids[1], text: 'b' },
+    ]);
+    const deleted = shown.map((memo) => parseMemo(memo).deleted!);
+    expect(deleted).toEqual([...deleted].sort((x, y) => y - x));
+    expect(await store.trash(newId())).toEqual([]);
+  });
+
+  test('shows the 1,000 newest at the most', async () => {
+    const user = newId();
+    const start = (await time()) - DAY;
+    const entries = Array.from({ length: 1005 }, (_, i) => entry(i + 1, start + i));
+    await redis.rpush(`user:${user}:trash`, ...entries);
+    const ids = (await store.trash(user)).map(idOf);
+    expect(ids).toEqual(Array.from({ length: 1000 }, (_, i) => 1005 - i));
+  });
+
+  test('shows nothing that is over 30 days old, which can be neither restored nor purged', async () => {
+    const user = newId();
+    const now = await time();
+    await redis.rpush(
+      `user:${user}:trash`,
+      '{"id":1,"text":"no date"}',
+      entry(2, now - 30 * DAY - 60e6),
+      entry(3, now - 30 * DAY + 3600e6),
+      entry(4, now),
+    );
+    expect((await store.trash(user)).map(idOf)).toEqual([4, 3]);
+    for (const id of [1, 2]) {
+      expect(await store.purge(user, id)).toBe(false);
+      expect(await store.restore(user, id)).toEqual({ status: 'missing' });
+    }
+    expect(await store.purge(user, 3)).toBe(true);
+    expect((await store.trash(user)).map(idOf)).toEqual([4]);
+  });
+
+  test('what was deleted, restored, changed and deleted again is there once, as it was last', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    await store.remove(user, id);
+    await store.restore(user, id);
+    await store.edit(user, id, { text: 'b', pin: true });
+    await store.remove(user, id);
+    const shown = await store.trash(user);
+    expect(shown.map((memo) => parseMemo(memo))).toMatchObject([{ id, text: 'b', pin: true }]);
+  });
+});
+
+describe('emptying the trash', () => {
+  test('takes all that is in it, of this person only, and no memo of the list', async () => {
+    const [user, other] = [newId(), newId()];
+    for (const person of [user, other]) {
+      await add(person, 'kept');
+      await store.remove(person, await add(person, 'a'));
+      await store.remove(person, await add(person, 'b'));
+    }
+    const ids = (await trashOf(user)).map(idOf);
+    const theirs = await trashOf(other);
+    await store.empty(user);
+    expect(await redis.exists(`user:${user}:trash`)).toBe(0);
+    for (const id of ids) expect(await store.restore(user, id)).toEqual({ status: 'missing' });
+    expect(await textsOf(user)).toEqual(['kept']);
+    expect(await trashOf(other)).toEqual(theirs);
+  });
+
+  test('of nothing is nothing, and the next deletion finds it ready', async () => {
+    const user = newId();
+    await store.empty(user);
+    const id = await add(user, 'a');
+    await store.remove(user, id);
+    await store.empty(user);
+    await store.remove(user, await add(user, 'b'));
+    expect((await store.trash(user)).map((memo) => parseMemo(memo).text)).toEqual(['b']);
+    expect(await redis.ttl(`user:${user}:trash`)).toBeGreaterThan(29 * 24 * 3600);
+  });
+});

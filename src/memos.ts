@@ -34,6 +34,8 @@ export interface Memo {
   text: string;
   /** µs */
   edited?: number;
+  /** µs; only in the trash */
+  deleted?: number;
   pin: boolean;
 }
 
@@ -64,6 +66,12 @@ export const MAX_PINS = 100;
 
 /** Memos a chunk when all of them are read. */
 const CHUNK = 500;
+
+/** Characters after which a search has found enough. */
+const FOUND_LENGTH = 512 * 1024;
+
+/** How long a search goes on before others get their turn, in ms. */
+const TURN = 8;
 
 /** Pinned memos that are read at once, and characters after which there are enough of them. */
 const PINNED_CHUNK = 20;
@@ -152,6 +160,43 @@ export function createMemoStore(redis: RedisClient) {
         yield memos;
         before = next;
       } while (before !== undefined);
+    },
+
+    /**
+     * Up to `limit` memos whose text `matches`, newest first, older than the id `before`, fewer when
+     * they are very long; `next` when more may follow. Other requests get their turn all the time:
+     * it pauses every few milliseconds.
+     * @param signal ends it early, with what was found by then
+     */
+    async search(
+      user: string,
+      matches: (text: string) => boolean,
+      limit: number,
+      before?: number,
+      signal?: AbortSignal,
+    ): Promise<{ memos: string[]; next?: number }> {
+      const found: string[] = [];
+      let length = 0;
+      let cursor = before;
+      let started = performance.now();
+      do {
+        const { memos, next } = await this.page(user, CHUNK, cursor);
+        for (const memo of memos) {
+          if (matches(parseMemo(memo).text)) {
+            if (found.length === limit || length > FOUND_LENGTH) {
+              return { memos: found, next: idOf(found.at(-1)!) };
+            }
+            found.push(memo);
+            length += memo.length;
+          }
+          if (performance.now() - started > TURN) {
+            await new Promise((resolve) => setTimeout(resolve));
+            started = performance.now();
+          }
+        }
+        cursor = next;
+      } while (cursor !== undefined && !signal?.aborted);
+      return { memos: found };
     },
 
     /** The pinned memos, newest first; not all of them when they are very long. */
@@ -261,6 +306,16 @@ export function createMemoStore(redis: RedisClient) {
       return { status: 'done', memo };
     },
 
+    /** What is in the trash, the last deleted first, at most 1,000. */
+    async trash(user: string): Promise<string[]> {
+      return (await redis.memos(trashKey(user), 'trash', 1000)) as string[];
+    },
+
+    /** Deletes all that is in the trash for good. */
+    async empty(user: string): Promise<void> {
+      await redis.del(trashKey(user));
+    },
+
     /** Deletes a memo that is in the trash for good. False when it is not there. */
     async purge(user: string, id: number): Promise<boolean> {
       const [entry] = (await redis.memos(trashKey(user), 'discarded', id)) as string[];
@@ -279,11 +334,12 @@ function idOf(stored: string): number {
  * has no text is shown as it is stored.
  */
 export function parseMemo(stored: string): Memo {
-  const { text, edited, pin } = parseObject(stored);
+  const { text, edited, deleted, pin } = parseObject(stored);
   return {
     id: idOf(stored),
     text: typeof text === 'string' ? text : stored,
     ...(Number.isSafeInteger(edited) && { edited: edited as number }),
+    ...(Number.isSafeInteger(deleted) && { deleted: deleted as number }),
     pin: pin === true,
   };
 }

@@ -133,6 +133,7 @@ export function randomToken(): string {
     .replace('=', '');
 }
 
+/** In hex. */
 async function sha256(text: string): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -1,8 +1,8 @@
 import type { Site } from '../env.ts';
 import { type Memo, versionOf } from '../memos.ts';
 import { Header, href, Layout } from './layout.tsx';
-import { Cursor, pageHref } from './memo-card.tsx';
 import { TextArea } from './text-area.tsx';
+import { pageHref, type View, ViewFields } from './view.tsx';
 
 export interface EditProps {
   site: Site;
@@ -10,12 +10,12 @@ export interface EditProps {
   /** see `pseudonymOf` */
   person: string;
   memo: Memo;
-  /** the cursor of the page to come back to */
-  before?: number | undefined;
+  /** the one to come back to */
+  view: View;
 }
 
 /** One memo, to be changed. */
-export function Edit({ site, name, person, memo, before }: EditProps) {
+export function Edit({ site, name, person, memo, view }: EditProps) {
   const { t } = site;
   return (
     <Layout site={site} title={t.editMemo}>
@@ -23,12 +23,12 @@ export function Edit({ site, name, person, memo, before }: EditProps) {
       <main id="main">
         <h1>{t.editMemo}</h1>
         <form class="composer" method="post" action={href(site, `/memo/${memo.id}`)}>
-          <Cursor before={before} />
+          <ViewFields view={view} />
           <input type="hidden" name="person" value={person} />
           <input type="hidden" name="version" value={String(versionOf(memo))} />
           <TextArea label={t.yourText} text={memo.text} autofocus />
           <p class="buttons">
-            <a class="quiet" href={`${pageHref(site, { before })}#m${memo.id}`}>
+            <a class="quiet" href={`${pageHref(site, view)}#m${memo.id}`}>
               {t.cancel}
             </a>
             <button type="submit">{t.save}</button>

@@ -1,6 +1,7 @@
 import { raw } from 'hono/html';
 import type { PropsWithChildren } from 'hono/jsx';
-import type { Site } from '../env.ts';
+import { type Site, THEMES } from '../env.ts';
+import { LANGUAGE_NAMES, LANGUAGES } from '../i18n.ts';
 
 /** The address of a path of ours, behind the prefix. */
 export const href = (site: Site, path: string) => site.prefix + path;
@@ -19,11 +20,11 @@ export function Layout({
   return (
     <>
       {raw('<!DOCTYPE html>')}
-      <html lang={site.language}>
+      <html lang={site.language} data-theme={site.theme === 'auto' ? undefined : site.theme}>
         <head>
           <meta charset="utf-8" />
           <meta name="viewport" content="width=device-width, initial-scale=1" />
-          <meta name="color-scheme" content="light dark" />
+          <meta name="color-scheme" content={site.theme === 'auto' ? 'light dark' : site.theme} />
           <meta name="description" content={t.tagline} />
           <title>{title ? `${title} · ${t.title}` : t.title}</title>
           <link rel="icon" href={assetHref(site, 'icon.svg')} type="image/svg+xml" />
@@ -34,6 +35,7 @@ export function Layout({
             {t.skip}
           </a>
           {children}
+          <Settings site={site} />
         </body>
       </html>
     </>
@@ -57,6 +59,44 @@ export function Header({ site, name }: { site: Site; name?: string }) {
         </form>
       )}
     </header>
+  );
+}
+
+/** Language and theme, kept in cookies. */
+function Settings({ site }: { site: Site }) {
+  const { t, language, theme } = site;
+  return (
+    <form class="settings" method="post" action={href(site, '/settings')}>
+      <fieldset>
+        <legend>{t.language}</legend>
+        {LANGUAGES.map((choice) => (
+          <button
+            class="quiet"
+            type="submit"
+            name="language"
+            value={choice}
+            lang={choice}
+            aria-pressed={choice === language ? 'true' : 'false'}
+          >
+            {LANGUAGE_NAMES[choice]}
+          </button>
+        ))}
+      </fieldset>
+      <fieldset>
+        <legend>{t.theme}</legend>
+        {THEMES.map((choice) => (
+          <button
+            class="quiet"
+            type="submit"
+            name="theme"
+            value={choice}
+            aria-pressed={choice === theme ? 'true' : 'false'}
+          >
+            {t.themes[choice]}
+          </button>
+        ))}
+      </fieldset>
+    </form>
   );
 }
 

@@ -1,45 +1,41 @@
 import type { Site } from '../env.ts';
-import { formatTime } from '../i18n.ts';
 import type { Memo } from '../memos.ts';
 import { href } from './layout.tsx';
+import { MemoText } from './memo-text.tsx';
+import { Time } from './time.tsx';
+import { pageHref, type View, ViewFields } from './view.tsx';
 
 /** Ids below this are no times: memos of memo.py's that nothing dates. In µs, September 2001. */
 const FIRST_DATE = 1e15;
 
-function Time({ site, micros }: { site: Site; micros: number }) {
-  const ms = Math.floor(micros / 1000);
-  return <time datetime={new Date(ms).toISOString()}>{formatTime(site.language, ms)}</time>;
+export interface MemoCardProps {
+  site: Site;
+  memo: Memo;
+  view: View;
+  marks?: [start: number, end: number][] | undefined;
 }
 
-/** @param before the cursor of the page that shows the card, to come back to it after a change */
-export function MemoCard({ site, memo, before }: { site: Site; memo: Memo; before?: number }) {
+/** One memo in the list, and what can be done with it. */
+export function MemoCard({ site, memo, view, marks }: MemoCardProps) {
   const { t } = site;
   const path = href(site, `/memo/${memo.id}`);
-  const label = `m${memo.id}-text`;
   return (
-    <article class="card" id={`m${memo.id}`} aria-labelledby={label}>
-      <p class="text" id={label} dir="auto">
-        {memo.text}
-      </p>
+    <article class="card" id={`m${memo.id}`} aria-labelledby={`m${memo.id}-text`}>
+      <MemoText site={site} memo={memo} view={view} marks={marks} />
       <footer>
-        <span class="times">
-          {memo.id >= FIRST_DATE && <Time site={site} micros={memo.id} />}
-          {memo.edited !== undefined && (
-            <small>{t.edited(formatTime(site.language, memo.edited / 1000))}</small>
-          )}
-        </span>
+        <Times site={site} memo={memo} />
         <div class="actions">
-          <a class="quiet" href={pageHref(site, { edit: memo.id, before })}>
+          <a class="quiet" href={pageHref(site, { ...view, edit: memo.id })}>
             {t.edit}
           </a>
           <form method="post" action={`${path}/pin`}>
-            <Cursor before={before} />
+            <ViewFields view={view} />
             <button class="quiet" type="submit" name="pin" value={String(!memo.pin)}>
               {memo.pin ? t.unpin : t.pin}
             </button>
           </form>
           <form method="post" action={`${path}/delete`}>
-            <Cursor before={before} />
+            <ViewFields view={view} />
             <button class="quiet" type="submit">
               {t.remove}
             </button>
@@ -50,17 +46,47 @@ export function MemoCard({ site, memo, before }: { site: Site; memo: Memo; befor
   );
 }
 
-/** Carries the cursor of the page through a form. */
-export function Cursor({ before }: { before?: number | undefined }) {
-  return before === undefined ? null : <input type="hidden" name="before" value={String(before)} />;
+function Times({ site, memo }: { site: Site; memo: Memo }) {
+  const { t } = site;
+  return (
+    <span class="times">
+      {memo.id >= FIRST_DATE && <Time site={site} micros={memo.id} />}
+      {memo.edited !== undefined && (
+        <span>
+          {t.edited} <Time site={site} micros={memo.edited} />
+        </span>
+      )}
+    </span>
+  );
 }
 
-/** The page's address with the query that shows something particular. */
-export function pageHref(
-  site: Pick<Site, 'prefix'>,
-  query: { before?: number | undefined; edit?: number; deleted?: number },
-): string {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined);
-  const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
-  return `${site.prefix}/${search.size > 0 ? `?${search}` : ''}`;
+/** A memo in the trash, and its two ways out. */
+export function TrashCard({ site, memo }: { site: Site; memo: Memo }) {
+  const { t } = site;
+  return (
+    <article class="card" id={`m${memo.id}`} aria-labelledby={`m${memo.id}-text`}>
+      <MemoText site={site} memo={memo} view={{}} fixed />
+      <footer>
+        <span class="times">
+          {memo.deleted !== undefined && (
+            <span>
+              {t.deleted} <Time site={site} micros={memo.deleted} />
+            </span>
+          )}
+        </span>
+        <div class="actions">
+          <form method="post" action={href(site, `/memo/${memo.id}/restore`)}>
+            <button class="quiet" type="submit">
+              {t.restore}
+            </button>
+          </form>
+          <form method="post" action={href(site, `/trash/${memo.id}/purge`)}>
+            <button class="quiet" type="submit">
+              {t.purge}
+            </button>
+          </form>
+        </div>
+      </footer>
+    </article>
+  );
 }

@@ -4,8 +4,10 @@ import type { Dependencies, Env, Log } from '../env.ts';
 import { type Change, type Outcome, parseMemo, versionOf } from '../memos.ts';
 import { type Form, readForm, readJson, requireForm } from '../middleware/body.ts';
 import { readSession, requireSamePerson, requireSession } from '../middleware/session.ts';
-import { pageHref } from '../pages/memo-card.tsx';
+import { pageHref } from '../pages/view.tsx';
 import { Problem } from '../problem.ts';
+import { createSearch } from '../search.ts';
+import { setTask } from '../text.ts';
 
 const TEXT_LIMIT = 20_000; // Unicode code points
 const PAGE_LIMIT = 200; // memos
@@ -22,22 +24,27 @@ export function memoRoutes({ config, log, memos, sessions }: Dependencies) {
 
   /** Sends a form's sender back to the page, to where the memo is. */
   const backToPage = (c: Context<Env>, form: Form, id?: number, deleted?: number) => {
-    const before = readId(form.get('before'));
+    const view = { before: readId(form.get('before')), q: form.get('q') };
     const anchor = id === undefined ? '' : `#m${id}`;
-    return c.redirect(pageHref(config, { before, deleted }) + anchor, 303);
+    return c.redirect(pageHref(config, { ...view, deleted }) + anchor, 303);
   };
 
-  // All memos, or with `limit` or `before` one page of them; newest first.
+  // All memos, or with `limit`, `before` or `q` one page of them; newest first.
   app.get('/', loggedIn, async (c) => {
     const { userId } = c.get('session')!;
-    const { limit, before } = c.req.query();
-    if (limit === undefined && before === undefined) return streamAll(c, memos.all(userId), log);
+    const { limit, before, q } = c.req.query();
+    const search = q === undefined ? undefined : createSearch(q);
+    if (limit === undefined && before === undefined && !search) {
+      return streamAll(c, memos.all(userId), log);
+    }
     const size = readId(limit ?? '50');
     const cursor = readId(before);
     if (size === undefined || size > PAGE_LIMIT || (before !== undefined && cursor === undefined)) {
       throw new Problem(400, 'bad-request');
     }
-    const page = await memos.page(userId, size, cursor);
+    const page = search
+      ? await memos.search(userId, search.matches, size, cursor, c.req.raw.signal)
+      : await memos.page(userId, size, cursor);
     const next = page.next === undefined ? '' : `,"next":"${page.next}"`;
     return json(c, `{"memos":[${page.memos.join(',')}]${next}}`);
   });
@@ -93,6 +100,31 @@ export function memoRoutes({ config, log, memos, sessions }: Dependencies) {
     return backToPage(c, form, id);
   });
 
+  // One task of a memo is done or not: the one on that line of that version.
+  app.post('/:id/task', loggedIn, async (c) => {
+    const id = requireId(c);
+    const form = requireForm(c);
+    const { userId } = c.get('session')!;
+    const version = readId(form.get('version'));
+    const line = form.get('line') ?? '';
+    const task = form.get('done');
+    if (version === undefined || !/^\d{1,5}$/.test(line) || (task !== 'true' && task !== 'false')) {
+      throw new Problem(400, 'bad-request');
+    }
+    const stored = await memos.find(userId, id);
+    if (stored === undefined) throw new Problem(404, 'not-found');
+    const memo = parseMemo(stored);
+    const text = setTask(memo.text, Number(line), task === 'true');
+    // Pressed twice, it is as it was to be already.
+    if (versionOf(memo) !== version && text !== memo.text) {
+      throw new Problem(412, 'task-changed', { headers: etag(stored) });
+    }
+    if (text === undefined) throw new Problem(409, 'not-a-task');
+    if (text === memo.text) return backToPage(c, form, id);
+    done(await memos.edit(userId, id, { text }, version));
+    return backToPage(c, form, id);
+  });
+
   app.post('/:id/pin', loggedIn, async (c) => {
     const id = requireId(c);
     const form = requireForm(c);
@@ -100,7 +132,7 @@ export function memoRoutes({ config, log, memos, sessions }: Dependencies) {
     if (pin !== 'true' && pin !== 'false') throw new Problem(400, 'bad-request');
     done(await memos.edit(c.get('session')!.userId, id, { pin: pin === 'true' }));
     // A pinned memo is on the first page.
-    if (pin === 'true') form.delete('before');
+    if (pin === 'true' && !form.has('q')) form.delete('before');
     return backToPage(c, form, id);
   });
 

@@ -6,6 +6,7 @@ import { Edit } from '../pages/edit.tsx';
 import { Home } from '../pages/home.tsx';
 import { Invitation } from '../pages/invitation.tsx';
 import { Problem } from '../problem.ts';
+import { createSearch } from '../search.ts';
 import { pseudonymOf, randomToken } from '../sessions.ts';
 import { readId } from './memos.tsx';
 
@@ -29,6 +30,8 @@ export function pageRoutes({ memos, sessions }: Dependencies) {
       return id;
     });
 
+    const view = { before, q: query.q };
+
     if (edit !== undefined) {
       const [name, memo] = await Promise.all([sessions.nameOf(userId), memos.find(userId, edit)]);
       if (memo === undefined) throw new Problem(404, 'not-found');
@@ -38,27 +41,31 @@ export function pageRoutes({ memos, sessions }: Dependencies) {
           name={name ?? site.t.member}
           person={person}
           memo={parseMemo(memo)}
-          before={before}
+          view={view}
         />,
       );
     }
 
+    const search = createSearch(query.q ?? '');
     const [name, page, pinned, present] = await Promise.all([
       sessions.nameOf(userId),
-      memos.page(userId, PAGE_SIZE, before),
+      search
+        ? memos.search(userId, search.matches, PAGE_SIZE, before, c.req.raw.signal)
+        : memos.page(userId, PAGE_SIZE, before),
       memos.pinned(userId),
       deleted === undefined ? undefined : memos.find(userId, deleted),
     ]);
-    const above = new Set(pinned);
+    const above = new Set(search ? [] : pinned);
     return c.html(
       <Home
         site={site}
         name={name ?? site.t.member}
         person={person}
         newKey={randomToken()}
-        pinned={before === undefined ? pinned.map(parseMemo) : []}
+        pinned={before === undefined && !search ? pinned.map(parseMemo) : []}
         memos={page.memos.filter((memo) => !above.has(memo)).map(parseMemo)}
-        before={before}
+        view={search ? view : { before }}
+        search={search}
         next={page.next}
         deleted={present === undefined ? deleted : undefined}
       />,

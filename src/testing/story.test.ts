@@ -241,7 +241,7 @@ const pinned = (page: Page) => page.getByRole('region', { name: '고정한 메�
 
 /** The texts of the memos as they are seen, from the top. */
 const memosOn = (within: Page | Locator) =>
-  within.getByRole('article').locator('p').allInnerTexts();
+  within.getByRole('article').locator('.text').allInnerTexts();
 
 const cardOf = (page: Page, text: string) => page.getByRole('article').filter({ hasText: text });
 const cardButton = (page: Page, text: string, name: string) =>
@@ -416,8 +416,8 @@ describe.each([
         await editor(page).fill(EDITED);
         await button(page, '저장').click();
         await soon(() => memosOn(page)).toEqual([AGAIN, EDITED, FIRST]);
-        await cardOf(page, EDITED).getByText('수정됨').waitFor();
-        expect(await cardOf(page, FIRST).getByText('수정됨').count()).toBe(0);
+        await cardOf(page, EDITED).getByText('수정:').waitFor();
+        expect(await cardOf(page, FIRST).getByText('수정:').count()).toBe(0);
         expect(await world.texts()).toEqual([AGAIN, EDITED, FIRST]);
       });
 
@@ -552,6 +552,52 @@ describe.each([
     },
   );
 
+  test('searches, ticks a task, looks into the trash, and chooses language and theme', async () => {
+    const { world, page, step } = await comeIn('under /memo', { javaScriptEnabled });
+    const field = page.getByRole('searchbox', { name: '메모 검색' });
+
+    await step('finds a memo by its initials', async () => {
+      await world.push('회의 준비', '오늘 장보기 #주말\n- [ ] 우유\n- [x] 달걀');
+      await page.goto(world.page);
+      await field.fill('ㅈㅂㄱ');
+      await field.press('Enter');
+      await soon(() => page.locator('mark').allInnerTexts()).toEqual(['장보기']);
+      expect(await page.getByRole('article').count()).toBe(1);
+    });
+    await step('and by a tag in it', async () => {
+      await link(page, '#주말').click();
+      await soon(() => page.locator('mark').allInnerTexts()).toEqual(['#주말']);
+    });
+    await step('ticks a task, and it stays ticked', async () => {
+      await page.getByRole('checkbox', { name: '우유' }).click();
+      await page.getByRole('checkbox', { name: '우유', checked: true }).waitFor();
+      expect((await world.texts())[0]).toBe('오늘 장보기 #주말\n- [x] 우유\n- [x] 달걀');
+    });
+    await step('brings a deleted memo back from the trash', async () => {
+      const before = await world.texts();
+      await page.goto(world.page);
+      await cardButton(page, '회의 준비', '삭제').click();
+      await button(page, '되돌리기').waitFor();
+      expect(await world.texts()).toHaveLength(1);
+      await link(page, '휴지통').click();
+      await cardButton(page, '회의 준비', '복원').click();
+      await cardOf(page, '회의 준비').waitFor();
+      expect(await world.texts()).toEqual(before);
+    });
+    await step('reads English in the dark, and that is kept', async () => {
+      await button(page, 'English').click();
+      await button(page, 'Dark').click();
+      await page.reload();
+      const html = page.locator('html');
+      expect([await html.getAttribute('lang'), await html.getAttribute('data-theme')]).toEqual([
+        'en',
+        'dark',
+      ]);
+      const paper = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      expect(paper).toBe('rgb(25, 24, 22)');
+    });
+  });
+
   // The browser fetches the page anew, with a new key, and puts the old text into its form.
   test('going back and sending the same form again saves nothing more', async () => {
     const { world, page } = await comeIn('at the root of a host', { javaScriptEnabled });
@@ -636,12 +682,13 @@ describe('whoever comes by keyboard', () => {
         return height > 0 && bottom > 0 && top < innerHeight ? [index] : [];
       });
     }, CONTROLS);
-    // The brand, the logout, the composer with its button, and three for each memo.
-    expect(visible.length).toBe(4 + 3 * 3);
+    // Two in the bar, two to search, two to write, three at each memo, and the trash.
+    expect(visible.length).toBe(6 + 3 * 3 + 1);
 
     const reached = new Set<number>();
     const unmarked: string[] = [];
-    for (let presses = 0; presses < visible.length + 4; presses++) {
+    // Once around: the settings at the foot come in between.
+    for (let presses = 0; presses < visible.length + 12; presses++) {
       await page.keyboard.press('Tab');
       const { index, marked, name } = await page.evaluate((controls) => {
         const focused = document.activeElement!;
@@ -735,9 +782,9 @@ describe('who reads English', () => {
       expect(await page.title()).toContain('박하늘’s memos');
       expect(await language()).toBe('en');
     });
-    await step('and no Korean is left on the page but the name', async () => {
+    await step('and no Korean is left on the page but the name, and the way to it', async () => {
       const text = await page.locator('body').innerText();
-      expect(text.replace('박하늘', '').replace('박하늘’s', '')).not.toMatch(/\p{Script=Hangul}/u);
+      expect(text.replaceAll('박하늘', '').replace('한국어', '')).not.toMatch(/\p{Script=Hangul}/u);
     });
     await step('when something does not work', async () => {
       await button(page, 'Delete').click();

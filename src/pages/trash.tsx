@@ -1,0 +1,58 @@
+import type { Site } from '../env.ts';
+import type { Memo } from '../memos.ts';
+import { Header, href, Layout } from './layout.tsx';
+import { TrashCard } from './memo-card.tsx';
+
+export interface TrashProps {
+  site: Site;
+  name: string;
+  /** the last deleted first */
+  memos: Memo[];
+  /** whether to ask if it really shall be emptied */
+  confirm: boolean;
+}
+
+/** What was deleted in the last 30 days. */
+export function Trash({ site, name, memos, confirm }: TrashProps) {
+  const { t } = site;
+  return (
+    <Layout site={site} title={t.trash}>
+      <Header site={site} name={name} />
+      <main id="main">
+        <h1>{t.trash}</h1>
+        <p class="hint">{t.trashHint}</p>
+        {confirm && memos.length > 0 && (
+          <form class="notice" method="post" action={href(site, '/trash/empty')}>
+            <span role="alert">{t.emptyConfirm(memos.length)}</span>
+            <span class="actions">
+              <a class="quiet" href={href(site, '/trash')}>
+                {t.cancel}
+              </a>
+              <button class="quiet" type="submit">
+                {t.emptyTrash}
+              </button>
+            </span>
+          </form>
+        )}
+        {!confirm && memos.length > 0 && (
+          <p>
+            <a class="quiet" href={href(site, '/trash?confirm=1')}>
+              {t.emptyTrash}
+            </a>
+          </p>
+        )}
+        {memos.length === 0 && <p class="empty">{t.trashEmpty}</p>}
+        <ul class="cards">
+          {memos.map((memo) => (
+            <li>
+              <TrashCard site={site} memo={memo} />
+            </li>
+          ))}
+        </ul>
+        <p>
+          <a href={href(site, '/')}>{t.back}</a>
+        </p>
+      </main>
+    </Layout>
+  );
+}
