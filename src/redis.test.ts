@@ -5,13 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { findRedis, type PrivateRedis, startRedis } from '../scripts/redis.ts';
+import { findFreePort, findRedis, type PrivateRedis, startRedis } from '../scripts/redis.ts';
 import { readConfig } from './config.ts';
 import { createMemoStore, parseMemo } from './memos.ts';
 import { checkRedis, connectRedis } from './redis.ts';
 import { createSessionStore } from './sessions.ts';
 import { newId } from './testing/app.ts';
-import { findFreePort } from './testing/server.ts';
 
 const PASSWORD = 'p%ss:w@rd';
 let dir: string;

@@ -8,9 +8,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { startNaverStandIn } from '../scripts/naver.ts';
-import { type PrivateRedis, startRedis } from '../scripts/redis.ts';
+import { findFreePort, type PrivateRedis, startRedis } from '../scripts/redis.ts';
 import { createSessionStore, randomToken } from './sessions.ts';
-import { findFreePort, type Server, spawnServer, startServer } from './testing/server.ts';
+import { type Server, spawnServer, startServer } from './testing/server.ts';
 
 const HTML = { Accept: 'text/html' };
 const JSON_ONLY = { Accept: 'application/json' };

@@ -1,10 +1,9 @@
 /** The built server as its own process, as an operator runs it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { inject, onTestFinished } from 'vitest';
+import { findFreePort } from '../../scripts/redis.ts';
 
 const ENTRY = new URL('../../dist/index.js', import.meta.url).pathname;
 
@@ -20,15 +19,6 @@ export interface Server {
   /** resolves with the first line, written already or to come, that the pattern fits */
   line(pattern: RegExp): Promise<string>;
   stop(signal?: NodeJS.Signals): Promise<number | null>;
-}
-
-export async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Starts it on a free port and does not wait for anything; it ends with the test. */

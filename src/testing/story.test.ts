@@ -15,9 +15,9 @@ import type {
 } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { startNaverStandIn } from '../../scripts/naver.ts';
-import { startRedis } from '../../scripts/redis.ts';
+import { findFreePort, startRedis } from '../../scripts/redis.ts';
 import { launchBrowser } from './browser.ts';
-import { findFreePort, startServer } from './server.ts';
+import { startServer } from './server.ts';
 
 const PATIENCE = 10_000; // ms until something has to be seen
 const STEP_LIMIT = 20_000; // ms for one step of a story, as not every call has a limit of its own
