@@ -58,8 +58,10 @@ function parseLine(text: string, [from, to]: Range, marks: Range[]): Token[] {
   }
   const links = [...found];
   for (const { 0: match, index } of line.matchAll(TAG)) {
-    const inside = links.some(({ range: [start, end] }) => index < end && index >= start);
-    if (!inside) found.push({ kind: 'tag', range: [index, index + match.length] });
+    // A tag ends where an address begins, and there is none inside of one.
+    const link = links.find(({ range }) => range[1] > index);
+    const end = Math.min(index + match.length, link?.range[0] ?? Number.POSITIVE_INFINITY);
+    if (end - index > 1) found.push({ kind: 'tag', range: [index, end] });
   }
   found.sort((a, b) => a.range[0] - b.range[0]);
 
