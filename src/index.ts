@@ -49,8 +49,8 @@ const server = serve({
     connectionsCheckingInterval: 5_000,
   },
 }) as Server;
-// A reader who stops reading holds an answer in memory; after this long without a byte, no more.
-server.setTimeout(90_000);
+// A reader who stops reading holds an answer in memory; after one to two times as long, no more.
+server.setTimeout(60_000);
 const answers = new Set<ServerResponse>();
 server.on('request', (_, answer) => {
   answers.add(answer);
