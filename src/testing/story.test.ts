@@ -587,6 +587,8 @@ describe.each([
     await step('reads English in the dark, and that is kept', async () => {
       await button(page, 'English').click();
       await button(page, 'Dark').click();
+      await page.locator('html[lang=en][data-theme=dark]').waitFor({ state: 'attached' });
+      await page.waitForLoadState();
       await page.reload();
       const html = page.locator('html');
       expect([await html.getAttribute('lang'), await html.getAttribute('data-theme')]).toEqual([
