@@ -251,15 +251,14 @@ function operations.discarded(id)
   return {}
 end
 
--- trash(limit): the newest entries, the last deleted first. O(limit).
+-- trash(limit): the newest entries, the last deleted first, fewer when they are long. O(limit).
 function operations.trash(limit)
   local oldest = now() - KEEP * 1000000
-  local entries = redis.call('LRANGE', list, -tonumber(limit), -1)
-  local newest_first = {}
-  for i = #entries, 1, -1 do
-    if (deleted_at(entries[i]) or 0) >= oldest then newest_first[#newest_first + 1] = entries[i] end
+  local kept = {}
+  for _, entry in ipairs((newest(redis.call('LLEN', list), tonumber(limit)))) do
+    if (deleted_at(entry) or 0) >= oldest then kept[#kept + 1] = entry end
   end
-  return newest_first
+  return kept
 end
 
 return operations[ARGV[1]](unpack(ARGV, 2))

@@ -306,7 +306,7 @@ export function createMemoStore(redis: RedisClient) {
       return { status: 'done', memo };
     },
 
-    /** What is in the trash, the last deleted first, at most 1,000. */
+    /** What is in the trash, the last deleted first, at most 1,000, fewer when they are very long. */
     async trash(user: string): Promise<string[]> {
       return (await redis.memos(trashKey(user), 'trash', 1000)) as string[];
     },

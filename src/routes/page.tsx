@@ -52,17 +52,17 @@ export function pageRoutes({ memos, sessions }: Dependencies) {
       search
         ? memos.search(userId, search.matches, PAGE_SIZE, before, c.req.raw.signal)
         : memos.page(userId, PAGE_SIZE, before),
-      memos.pinned(userId),
+      search ? [] : memos.pinned(userId),
       deleted === undefined ? undefined : memos.find(userId, deleted),
     ]);
-    const above = new Set(search ? [] : pinned);
+    const above = new Set(pinned);
     return c.html(
       <Home
         site={site}
         name={name ?? site.t.member}
         person={person}
         newKey={randomToken()}
-        pinned={before === undefined && !search ? pinned.map(parseMemo) : []}
+        pinned={before === undefined ? pinned.map(parseMemo) : []}
         memos={page.memos.filter((memo) => !above.has(memo)).map(parseMemo)}
         view={search ? view : { before }}
         search={search}
