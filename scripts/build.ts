@@ -33,11 +33,19 @@ export const serverOptions = {
 export async function buildAssets(): Promise<Assets> {
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
-    entryPoints: ['src/client/style.css', 'src/client/icon.svg'],
+    entryPoints: [
+      'src/client/app.ts',
+      'src/client/style.css',
+      'src/client/icon.svg',
+      'src/client/icon.png',
+    ],
     outdir: 'dist',
-    loader: { '.svg': 'copy' },
+    loader: { '.svg': 'copy', '.png': 'copy' },
     bundle: true,
     minify: true,
+    format: 'esm',
+    target: 'es2023',
+    legalComments: 'none',
     write: false,
   });
   const content = (name: string) => {
@@ -46,8 +54,10 @@ export async function buildAssets(): Promise<Assets> {
     return file.contents;
   };
   return {
+    'app.js': asset('app.js', 'text/javascript; charset=utf-8', content('app.js')),
     'style.css': asset('style.css', 'text/css; charset=utf-8', content('style.css')),
     'icon.svg': asset('icon.svg', 'image/svg+xml', content('icon.svg')),
+    'icon.png': asset('icon.png', 'image/png', content('icon.png')),
   };
 }
 

@@ -4,17 +4,21 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
 import { accepts as acceptsType } from './accept.ts';
 import type { Dependencies, Env } from './env.ts';
-import { LANGUAGES, type Language, MESSAGES } from './i18n.ts';
+import { LANGUAGES, type Language, MESSAGES, type ProblemCode } from './i18n.ts';
 import { parseMemo, versionOf } from './memos.ts';
 import { accessLog } from './middleware/access-log.ts';
+import { compressPages } from './middleware/compress.ts';
 import { sameOrigin } from './middleware/same-origin.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
 import { strictPath } from './middleware/strict-path.ts';
 import { type Draft, ErrorPage } from './pages/error.tsx';
+import { ProblemNotice } from './pages/notice.tsx';
 import { Problem, toProblem } from './problem.ts';
 import { assetRoutes } from './routes/assets.ts';
 import { authRoutes } from './routes/auth.ts';
+import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
+import { createHome } from './routes/home.tsx';
 import { memoRoutes } from './routes/memos.tsx';
 import { pageRoutes } from './routes/page.tsx';
 import { readSettings, settingsRoutes } from './routes/settings.ts';
@@ -23,12 +27,13 @@ import { randomToken } from './sessions.ts';
 
 /** The whole application; it owns nothing, and whoever made `deps` ends them. */
 export function createApp(deps: Dependencies): Hono<Env> {
-  const { config, assets, log, shutdown } = deps;
+  const { config, assets, compress, log, shutdown } = deps;
   const app = new Hono<Env>();
 
   app.use(requestId({ headerName: '' }));
   app.use(accessLog(log));
   app.use(securityHeaders(config.publicUrl.startsWith('https:')));
+  app.use(compressPages(compress));
   app.use(async (c, next) => {
     const chosen = readSettings(c);
     const language = chosen.language ?? acceptedLanguage(c);
@@ -41,6 +46,7 @@ export function createApp(deps: Dependencies): Hono<Env> {
       theme: chosen.theme ?? 'auto',
       now: Date.now(),
       prefix: config.prefix,
+      fragment: c.req.header('HX-Request') === 'true',
       path,
       loginUrl,
       assets,
@@ -48,6 +54,11 @@ export function createApp(deps: Dependencies): Hono<Env> {
     await next();
     // Whatever does not say otherwise is about a person.
     if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'private, no-store');
+    // htmx takes a page for what it asked for when it says where to put it, and nothing else: what
+    // a balancer or a proxy answers instead must not take a page's place.
+    if (c.get('site').fragment && !c.res.headers.has('HX-Retarget')) {
+      c.header('HX-Retarget', '#main');
+    }
     // A balancer learns from this that the connection must not be used again.
     if (shutdown.aborted) c.header('Connection', 'close');
   });
@@ -65,15 +76,17 @@ export function createApp(deps: Dependencies): Hono<Env> {
   );
 
   const health = healthRoutes(deps);
+  const home = createHome(deps);
   const routes = new Hono<Env>();
   routes.route('/', health);
   routes.route('/', authRoutes(deps));
   routes.route('/assets', assetRoutes(assets));
-  routes.route('/memo', memoRoutes(deps));
+  routes.route('/memo/events', eventRoutes(deps));
+  routes.route('/memo', memoRoutes(deps, home));
   routes.route('/trash', trashRoutes(deps));
   routes.route('/settings', settingsRoutes(config));
 
-  const page = pageRoutes(deps);
+  const page = pageRoutes(deps, home);
   const base = config.basePath;
   app.route(base || '/', routes);
   // The prefix with and without the slash is the same page, and the health checks of a balancer
@@ -119,19 +132,32 @@ function acceptedLanguage(c: Context<Env>): Language {
   }) as Language;
 }
 
+/** What somebody has to decide, with both texts or the question before them. */
+const DECISIONS: ProblemCode[] = [
+  'changed',
+  'memo-deleted',
+  'other-person',
+  'repeated',
+  'key-reused',
+  'bad-key',
+];
+
 /** A problem as the asker reads it: a page for a browser, else `problem+json` (RFC 9457). */
 function answerProblem(c: Context<Env>, problem: Problem): Response | Promise<Response> {
   const { status, code, headers, memo } = problem;
   const site = c.get('site');
   for (const [name, value] of Object.entries(headers)) c.header(name, value);
-  if (c.get('form') || acceptsType(c, /^text\/html$/)) {
+  const draft = readDraft(c, problem);
+  // The page stays as it is, with what was typed, unless there is something to decide.
+  if (site.fragment) c.header('HX-Push-Url', 'false');
+  if (site.fragment && !(draft && DECISIONS.includes(code))) {
+    c.header('HX-Retarget', '#notice');
+    c.header('HX-Reswap', 'innerHTML show:none');
+    return c.html(<ProblemNotice site={site} problem={problem} />, status);
+  }
+  if (site.fragment || c.get('form') || acceptsType(c, /^text\/html$/)) {
     return c.html(
-      <ErrorPage
-        site={site}
-        problem={problem}
-        requestId={c.get('requestId')}
-        draft={readDraft(c, problem)}
-      />,
+      <ErrorPage site={site} problem={problem} requestId={c.get('requestId')} draft={draft} />,
       status,
     );
   }

@@ -9,4 +9,4 @@ export interface Asset {
 }
 
 /** Static files by their plain names: a fixed set, made by the build. */
-export type Assets = Record<'style.css' | 'icon.svg', Asset>;
+export type Assets = Record<'app.js' | 'style.css' | 'icon.svg' | 'icon.png', Asset>;

@@ -1,5 +1,6 @@
 import type { Assets } from './assets.ts';
 import type { Config } from './config.ts';
+import type { Events } from './events.ts';
 import type { Language, Messages } from './i18n.ts';
 import type { MemoStore } from './memos.ts';
 import type { Form } from './middleware/body.ts';
@@ -13,13 +14,21 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
+export type Compress = (
+  body: Uint8Array<ArrayBuffer>,
+  coding: 'br' | 'gzip',
+) => Promise<Uint8Array<ArrayBuffer>>;
+
 /** Everything that the application is made of; whoever calls `createApp` owns it. */
 export interface Dependencies {
   config: Config;
   memos: MemoStore;
+  events: Events;
   sessions: SessionStore;
   naver: Naver;
   assets: Assets;
+  /** compresses what is made for one request, so quickly rather than well */
+  compress: Compress;
   log: Log;
   /** resolves when Redis can be read and written */
   checkStorage: () => Promise<unknown>;
@@ -40,6 +49,8 @@ export interface Site {
   theme: Theme;
   /** when the request came, in ms */
   now: number;
+  /** whether htmx asks: it gets the part of the page that changes (https://four.htmx.org) */
+  fragment: boolean;
   /** the request's own path as the browser sees it */
   path: string;
   /** absolute, so that a login ends on the host where it began (localhost, not 127.0.0.1) */

@@ -5,10 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { serve } from '@hono/node-server';
 import { pino } from 'pino';
 import { createApp } from './app.tsx';
+import { compress } from './compress.ts';
 import { type Config, readConfig } from './config.ts';
+import { createEvents } from './events.ts';
 import { createMemoStore } from './memos.ts';
 import { createNaver } from './naver.ts';
-import { checkRedis, connectRedis } from './redis.ts';
+import { checkRedis, connectRedis, connectSubscriber } from './redis.ts';
 import { createSessionStore } from './sessions.ts';
 
 // From the first moment: a process with the id 1 ignores signals that nobody has asked for.
@@ -24,14 +26,17 @@ const log = pino(
   output,
 );
 const redis = await connectRedis(config.redis, log);
+const subscriber = await connectSubscriber(redis);
 const stop = new AbortController();
 
 const app = createApp({
   config,
   memos: createMemoStore(redis),
+  events: createEvents(redis, subscriber),
   sessions: createSessionStore(redis),
   naver: createNaver(config, fetch),
   assets: JSON.parse(readFileSync(new URL('assets.json', import.meta.url), 'utf8')),
+  compress,
   log,
   checkStorage: () => checkRedis(redis),
   shutdown: stop.signal,
@@ -67,6 +72,7 @@ if (signal === 'SIGTERM') await delay(5_000);
 // Not HTTP's own `close`: it ends connections whose answer is written, but not yet sent.
 NetServer.prototype.close.call(server);
 for (const end = Date.now() + 15_000; answers.size > 0 && Date.now() < end; ) await delay(20);
+subscriber.disconnect();
 await redis.quit().catch(() => redis.disconnect());
 log.info({}, 'stopped');
 await Promise.race([new Promise((resolve) => output.flush(resolve)), delay(1_000)]);

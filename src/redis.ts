@@ -118,3 +118,14 @@ function report(client: Redis | Cluster, target: RedisTarget, log: ConnectionLog
 export async function checkRedis(redis: Redis | Cluster): Promise<void> {
   await redis.set('memo:ready', '1', 'EX', 60);
 }
+
+/**
+ * A second connection to the same Redis, for subscriptions. It reports nothing: what happens to it
+ * happens to the first one, too.
+ */
+export async function connectSubscriber(redis: Redis | Cluster): Promise<Redis | Cluster> {
+  const subscriber = redis instanceof Cluster ? redis.duplicate() : redis.duplicate();
+  subscriber.on('error', () => {});
+  await subscriber.connect().catch(() => {});
+  return subscriber;
+}

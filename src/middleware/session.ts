@@ -20,12 +20,14 @@ export function readSession(sessions: SessionStore) {
 
 /**
  * Lets only whoever is logged in pass. Others are sent to the page, as memo.py did; a program that
- * names JSON gets 401, and a text that came by a form is kept on a page with a way to log in.
+ * names JSON or a stream of events gets 401, as does htmx, and a text that came by a form is kept
+ * on a page with a way to log in.
  */
 export function requireSession(config: Config) {
   return createMiddleware<Env>(async (c, next) => {
     if (c.get('session')) return next();
-    if (c.get('form')?.has('text') || accepts(c, /^application\/(?:[\w.-]+\+)?json$/)) {
+    const isPage = !c.get('site').fragment && !c.get('form')?.has('text');
+    if (!isPage || accepts(c, /^(?:application\/(?:[\w.-]+\+)?json|text\/event-stream)$/)) {
       throw new Problem(401, 'logged-out');
     }
     return c.redirect(`${config.prefix}/`);

@@ -2,8 +2,8 @@ import type { Site } from '../env.ts';
 import type { ProblemCode } from '../i18n.ts';
 import type { Memo } from '../memos.ts';
 import type { Problem } from '../problem.ts';
-import { Header, href, Layout, LoginButton } from './layout.tsx';
-import { TextArea } from './text-area.tsx';
+import { TextArea } from './composer.tsx';
+import { href, Layout, LoginButton } from './layout.tsx';
 
 export interface ErrorPageProps {
   site: Site;
@@ -37,8 +37,7 @@ export function ErrorPage({ site, problem, requestId, draft }: ErrorPageProps) {
   const [title, advice] = t.problems[problem.code];
   return (
     <Layout site={site} title={title}>
-      <Header site={site} />
-      <main id="main" class="error">
+      <main id="main" class="error" tabindex={-1}>
         <h1>{title}</h1>
         <p>{advice}</p>
         {draft && <p>{t.textKept}</p>}
@@ -62,20 +61,32 @@ export function ErrorPage({ site, problem, requestId, draft }: ErrorPageProps) {
 function DraftForm({ site, draft }: { site: Site; draft: Draft }) {
   const { t } = site;
   return (
-    <form class="composer" method="post" action={draft.action}>
+    <form
+      class={draft.present ? 'composer conflict' : 'composer'}
+      id="draft"
+      method="post"
+      action={draft.action}
+      hx-sync="this:drop"
+      data-unsaved
+    >
       {[...draft.fields].map(([name, value]) => (
         <input type="hidden" name={name} value={value} />
       ))}
       {draft.present && (
         <section aria-labelledby="present">
           <h2 id="present">{t.theirText}</h2>
-          <p class="text" dir="auto">
+          <p class="text" dir="auto" tabindex={0}>
             {draft.present.text}
           </p>
         </section>
       )}
       <TextArea label={t.yourText} text={draft.text} autofocus />
       <p class="buttons">
+        {draft.present && (
+          <a class="quiet" href={`${href(site, '/')}#m${draft.present.id}`} data-key="cancel">
+            {t.keepTheirs}
+          </a>
+        )}
         <button type="submit">{draft.present ? t.overwrite : t.saveAgain}</button>
       </p>
     </form>

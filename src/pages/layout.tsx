@@ -1,7 +1,8 @@
 import { raw } from 'hono/html';
-import type { PropsWithChildren } from 'hono/jsx';
+import type { Child, PropsWithChildren } from 'hono/jsx';
 import { type Site, THEMES } from '../env.ts';
-import { LANGUAGE_NAMES, LANGUAGES } from '../i18n.ts';
+import { KEYS, LANGUAGE_NAMES, LANGUAGES } from '../i18n.ts';
+import { QUERY_LIMIT } from '../search.ts';
 
 /** The address of a path of ours, behind the prefix. */
 export const href = (site: Site, path: string) => site.prefix + path;
@@ -10,55 +11,164 @@ export const href = (site: Site, path: string) => site.prefix + path;
 export const assetHref = (site: Site, name: keyof Site['assets']) =>
   href(site, `/assets/${site.assets[name].file}`);
 
-/** The frame of every page. */
-export function Layout({
-  site,
-  title,
-  children,
-}: PropsWithChildren<{ site: Site; title?: string }>) {
-  const { t } = site;
+/** Whose page it is. */
+export interface Reader {
+  name: string;
+  /** see `pseudonymOf` */
+  person: string;
+}
+
+export interface LayoutProps {
+  site: Site;
+  title?: string;
+  /** undefined: whoever is not logged in, or nobody knows */
+  reader?: Reader | undefined;
+  /** what is searched for */
+  q?: string | undefined;
+  /** what is said about what was just done; undefined: what was said stands */
+  notice?: Child;
+}
+
+/**
+ * The frame of every page. htmx gets only what changes: the title, the main part, and the notice.
+ */
+export function Layout(props: PropsWithChildren<LayoutProps>) {
+  const { site, title, reader, notice, children } = props;
+  const fullTitle = title ? `${title} · ${site.t.title}` : site.t.title;
+  if (site.fragment) {
+    return (
+      <>
+        <title>{fullTitle}</title>
+        {children}
+        {notice !== undefined && (
+          <hx-partial hx-target="#notice" hx-swap="innerHTML">
+            {notice}
+          </hx-partial>
+        )}
+      </>
+    );
+  }
   return (
     <>
       {raw('<!DOCTYPE html>')}
       <html lang={site.language} data-theme={site.theme === 'auto' ? undefined : site.theme}>
-        <head>
-          <meta charset="utf-8" />
-          <meta name="viewport" content="width=device-width, initial-scale=1" />
-          <meta name="color-scheme" content={site.theme === 'auto' ? 'light dark' : site.theme} />
-          <meta name="description" content={t.tagline} />
-          <title>{title ? `${title} · ${t.title}` : t.title}</title>
-          <link rel="icon" href={assetHref(site, 'icon.svg')} type="image/svg+xml" />
-          <link rel="stylesheet" href={assetHref(site, 'style.css')} />
-        </head>
-        <body>
-          <a class="skip" href="#main">
-            {t.skip}
-          </a>
-          {children}
-          <Settings site={site} />
-        </body>
+        <Head site={site} title={fullTitle} scripted={reader !== undefined} />
+        {reader ? <ReadersBody {...props} reader={reader} /> : <Body site={site}>{children}</Body>}
       </html>
     </>
   );
 }
 
-/** The bar at the top: the way home and, when logged in, who one is and the way out. */
-export function Header({ site, name }: { site: Site; name?: string }) {
+function Head({ site, title, scripted }: { site: Site; title: string; scripted: boolean }) {
+  return (
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="color-scheme" content={site.theme === 'auto' ? 'light dark' : site.theme} />
+      <meta name="description" content={site.t.tagline} />
+      <title>{title}</title>
+      <link rel="icon" href={assetHref(site, 'icon.svg')} type="image/svg+xml" />
+      <link rel="apple-touch-icon" href={assetHref(site, 'icon.png')} />
+      <link rel="stylesheet" href={assetHref(site, 'style.css')} />
+      {scripted && <script type="module" src={assetHref(site, 'app.js')}></script>}
+    </head>
+  );
+}
+
+/** Of whoever is not logged in: no script. */
+function Body({ site, children }: PropsWithChildren<{ site: Site }>) {
+  return (
+    <body>
+      <Skip site={site} />
+      <header class="bar">
+        <Brand site={site} />
+      </header>
+      {children}
+      <Settings site={site} />
+    </body>
+  );
+}
+
+/** With the bar, the search, and what the script needs to know. */
+function ReadersBody(props: PropsWithChildren<LayoutProps & { reader: Reader }>) {
+  const { site, reader, q, notice, children } = props;
   const { t } = site;
   return (
-    <header class="bar">
-      <a class="brand" href={href(site, '/')}>
-        {t.title}
-      </a>
-      {name !== undefined && (
-        <form class="account" method="post" action={href(site, '/logout')}>
-          <span class="name">{name}</span>
+    <body
+      hx-boost:inherited="target:'#main' swap:'outerMorph show:none'"
+      data-person={reader.person}
+      data-messages={JSON.stringify(t.script)}
+    >
+      <Skip site={site} />
+      <header class="bar">
+        <Brand site={site} />
+        <form class="account" method="post" action={href(site, '/logout')} hx-boost="false">
+          <span class="name">{reader.name}</span>
           <button class="quiet" type="submit">
             {t.logout}
           </button>
         </form>
-      )}
-    </header>
+      </header>
+      <SearchForm site={site} q={q} />
+      {children}
+      <div id="notice" role="status">
+        {notice}
+      </div>
+      <Settings site={site} />
+      <Keys site={site} />
+      <div
+        id="events"
+        hidden
+        hx-sse:connect={href(site, '/memo/events')}
+        hx-trigger="connect"
+      ></div>
+    </body>
+  );
+}
+
+function Skip({ site }: { site: Site }) {
+  return (
+    <a class="skip" href="#main">
+      {site.t.skip}
+    </a>
+  );
+}
+
+function Brand({ site }: { site: Site }) {
+  return (
+    <a class="brand" href={href(site, '/')} hx-swap="outerMorph show:top">
+      {site.t.title}
+    </a>
+  );
+}
+
+/** Searches when it is sent, and with the script as one types. */
+function SearchForm({ site, q }: { site: Site; q?: string | undefined }) {
+  const { t } = site;
+  return (
+    <search>
+      <form
+        class="search"
+        method="get"
+        action={href(site, '/')}
+        hx-trigger="submit, input changed delay:100ms"
+        hx-sync="this:replace"
+      >
+        <input
+          type="search"
+          name="q"
+          value={q}
+          aria-label={t.search}
+          placeholder={t.search}
+          maxlength={QUERY_LIMIT}
+          enterkeyhint="search"
+          autocomplete="off"
+        />
+        <button class="quiet" type="submit">
+          {t.searchButton}
+        </button>
+      </form>
+    </search>
   );
 }
 
@@ -66,7 +176,7 @@ export function Header({ site, name }: { site: Site; name?: string }) {
 function Settings({ site }: { site: Site }) {
   const { t, language, theme } = site;
   return (
-    <form class="settings" method="post" action={href(site, '/settings')}>
+    <form class="settings" method="post" action={href(site, '/settings')} hx-boost="false">
       <fieldset>
         <legend>{t.language}</legend>
         {LANGUAGES.map((choice) => (
@@ -100,11 +210,48 @@ function Settings({ site }: { site: Site }) {
   );
 }
 
+/** What the keys do. */
+function Keys({ site }: { site: Site }) {
+  const { t } = site;
+  return (
+    <>
+      <p class="keys scripted">
+        <button class="quiet" type="button" data-key="?">
+          {t.keys}
+        </button>
+      </p>
+      <dialog id="keys" aria-labelledby="keys-title">
+        <h2 id="keys-title">{t.keys}</h2>
+        <dl>
+          {KEYS.map(([name, ...keys]) => (
+            <div>
+              <dt>
+                {keys.map((key) => (
+                  <kbd>{key}</kbd>
+                ))}
+              </dt>
+              <dd>{t.keyNames[name]}</dd>
+            </div>
+          ))}
+        </dl>
+        <form method="dialog">
+          <button type="submit">{t.close}</button>
+        </form>
+      </dialog>
+    </>
+  );
+}
+
 /** Naver's button as its design guide asks: green, the white N, the label. */
 export function LoginButton({ site, newTab = false }: { site: Site; newTab?: boolean }) {
   const { t } = site;
   return (
-    <a class="naver" href={site.loginUrl} {...(newTab && { target: '_blank', rel: 'noopener' })}>
+    <a
+      class="naver"
+      href={site.loginUrl}
+      hx-boost="false"
+      {...(newTab && { target: '_blank', rel: 'noopener' })}
+    >
       <svg viewBox="0 0 18 18" width="18" height="18" aria-hidden="true">
         <path fill="currentColor" d="M12.2 9.6 5.6 0H0v18h5.8V8.4l6.6 9.6H18V0h-5.8z" />
       </svg>

@@ -20,23 +20,30 @@ export function MemoCard({ site, memo, view, marks }: MemoCardProps) {
   const { t } = site;
   const path = href(site, `/memo/${memo.id}`);
   return (
-    <article class="card" id={`m${memo.id}`} aria-labelledby={`m${memo.id}-text`}>
+    <article class="card" id={`m${memo.id}`} tabindex={-1} aria-labelledby={`m${memo.id}-text`}>
       <MemoText site={site} memo={memo} view={view} marks={marks} />
       <footer>
         <Times site={site} memo={memo} />
         <div class="actions">
-          <a class="quiet" href={pageHref(site, { ...view, edit: memo.id })}>
+          <button class="quiet scripted" type="button" data-key="c" value={path}>
+            {t.copy}
+          </button>
+          <a
+            class="quiet"
+            href={`${pageHref(site, { ...view, edit: memo.id })}#m${memo.id}`}
+            data-key="e"
+          >
             {t.edit}
           </a>
           <form method="post" action={`${path}/pin`}>
             <ViewFields view={view} />
-            <button class="quiet" type="submit" name="pin" value={String(!memo.pin)}>
+            <button class="quiet" type="submit" name="pin" value={String(!memo.pin)} data-key="p">
               {memo.pin ? t.unpin : t.pin}
             </button>
           </form>
           <form method="post" action={`${path}/delete`}>
             <ViewFields view={view} />
-            <button class="quiet" type="submit">
+            <button class="quiet" type="submit" data-key="x">
               {t.remove}
             </button>
           </form>
@@ -64,7 +71,7 @@ function Times({ site, memo }: { site: Site; memo: Memo }) {
 export function TrashCard({ site, memo }: { site: Site; memo: Memo }) {
   const { t } = site;
   return (
-    <article class="card" id={`m${memo.id}`} aria-labelledby={`m${memo.id}-text`}>
+    <article class="card" id={`m${memo.id}`} tabindex={-1} aria-labelledby={`m${memo.id}-text`}>
       <MemoText site={site} memo={memo} view={{}} fixed />
       <footer>
         <span class="times">
@@ -80,7 +87,11 @@ export function TrashCard({ site, memo }: { site: Site; memo: Memo }) {
               {t.restore}
             </button>
           </form>
-          <form method="post" action={href(site, `/trash/${memo.id}/purge`)}>
+          <form
+            method="post"
+            action={href(site, `/trash/${memo.id}/purge`)}
+            hx-confirm={t.purgeConfirm}
+          >
             <button class="quiet" type="submit">
               {t.purge}
             </button>

@@ -1,24 +1,31 @@
 import type { Site } from '../env.ts';
 import type { Memo } from '../memos.ts';
-import { Header, href, Layout } from './layout.tsx';
+import { href, Layout, type Reader } from './layout.tsx';
 import { TrashCard } from './memo-card.tsx';
+import { NoticeContent } from './notice.tsx';
 
 export interface TrashProps {
   site: Site;
-  name: string;
+  reader: Reader;
   /** the last deleted first */
   memos: Memo[];
   /** whether to ask if it really shall be emptied */
   confirm: boolean;
+  /** what was just done, for whoever hears the page */
+  done?: string | undefined;
 }
 
 /** What was deleted in the last 30 days. */
-export function Trash({ site, name, memos, confirm }: TrashProps) {
+export function Trash({ site, reader, memos, confirm, done }: TrashProps) {
   const { t } = site;
   return (
-    <Layout site={site} title={t.trash}>
-      <Header site={site} name={name} />
-      <main id="main">
+    <Layout
+      site={site}
+      title={t.trash}
+      reader={reader}
+      notice={done && <NoticeContent site={site} notice={{ done }} view={{}} />}
+    >
+      <main id="main" tabindex={-1} data-live hx-history-elt>
         <h1>{t.trash}</h1>
         <p class="hint">{t.trashHint}</p>
         {confirm && memos.length > 0 && (
@@ -50,7 +57,9 @@ export function Trash({ site, name, memos, confirm }: TrashProps) {
           ))}
         </ul>
         <p>
-          <a href={href(site, '/')}>{t.back}</a>
+          <a href={href(site, '/')} hx-swap="outerMorph show:top">
+            {t.back}
+          </a>
         </p>
       </main>
     </Layout>

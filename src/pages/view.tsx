@@ -1,31 +1,58 @@
 import type { Site } from '../env.ts';
 
-/** What the page shows of a person's memos; forms carry it, to come back to it. */
+/** What the page shows of a person's memos; its address says so, and forms carry it, to come back. */
 export interface View {
   /** the cursor of an older part */
   before?: number | undefined;
+  /** the oldest memo that has been loaded, when the reader has gone on below the first part */
+  through?: number | undefined;
   /** what is searched for */
   q?: string | undefined;
+  /** the memo that is being edited */
+  edit?: number | undefined;
+}
+
+/** A positive whole number that JSON can hold, written plainly; undefined for anything else. */
+export function readId(value: string | undefined): number | undefined {
+  const id = value !== undefined && /^[1-9]\d{0,15}$/.test(value) ? Number(value) : 0;
+  return Number.isSafeInteger(id) && id > 0 ? id : undefined;
+}
+
+/** The view that query parameters or form fields name; what is no id is left out. */
+export function readView(fields: ReadonlyMap<string, string>): View {
+  const id = (name: string) => readId(fields.get(name));
+  return {
+    before: id('before'),
+    through: id('through'),
+    q: fields.get('q') || undefined,
+    edit: id('edit'),
+  };
 }
 
 /** Carries the view through a form. */
 export function ViewFields({ view }: { view: View }) {
+  const fields = { before: view.before, through: view.through, q: view.q };
   return (
     <>
-      {view.before !== undefined && (
-        <input type="hidden" name="before" value={String(view.before)} />
+      {Object.entries(fields).map(
+        ([name, value]) =>
+          value !== undefined && <input type="hidden" name={name} value={String(value)} />,
       )}
-      {view.q !== undefined && <input type="hidden" name="q" value={view.q} />}
     </>
   );
 }
 
-/** The page's address with the query that shows something particular. */
-export function pageHref(
-  site: Pick<Site, 'prefix'>,
-  query: View & { edit?: number; deleted?: number | undefined },
-): string {
+/** The query that shows something particular of a person's memos. */
+export function viewQuery(query: View & { deleted?: number | undefined }): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
   const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
-  return `${site.prefix}/${search.size > 0 ? `?${search}` : ''}`;
+  return search.size > 0 ? `?${search}` : '';
+}
+
+/** The page's address, with the query that shows something particular. */
+export function pageHref(
+  site: Pick<Site, 'prefix'>,
+  query: View & { deleted?: number | undefined },
+): string {
+  return `${site.prefix}/${viewQuery(query)}`;
 }

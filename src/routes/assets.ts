@@ -1,9 +1,8 @@
 import { Hono } from 'hono';
+import { preferredCoding } from '../accept.ts';
 import type { Assets } from '../assets.ts';
 import type { Env } from '../env.ts';
 import { Problem } from '../problem.ts';
-
-type Coding = 'br' | 'gzip' | 'identity';
 
 /** Static files, from memory: a name that the build did not make does not exist. */
 export function assetRoutes(assets: Assets) {
@@ -33,17 +32,6 @@ export function assetRoutes(assets: Assets) {
     });
   });
   return app;
-}
-
-/** The smallest coding that the browser takes; one with weight 0 is refused (RFC 9110 §12.5.3). */
-function preferredCoding(acceptEncoding = ''): Coding {
-  const taken = acceptEncoding
-    .toLowerCase()
-    .split(',')
-    .map((coding) => coding.split(';').map((part) => part.trim()))
-    .filter(([, weight]) => !/^q=0(\.0*)?$/.test(weight ?? ''))
-    .map(([name]) => name);
-  return (['br', 'gzip'] as const).find((coding) => taken.includes(coding)) ?? 'identity';
 }
 
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> {

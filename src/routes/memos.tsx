@@ -2,29 +2,45 @@ import { type Context, Hono } from 'hono';
 import { every } from 'hono/combine';
 import type { Dependencies, Env, Log } from '../env.ts';
 import { type Change, type Outcome, parseMemo, versionOf } from '../memos.ts';
-import { type Form, readForm, readJson, requireForm } from '../middleware/body.ts';
+import { announceChanges } from '../middleware/announce-changes.ts';
+import { readForm, readJson, requireForm } from '../middleware/body.ts';
 import { readSession, requireSamePerson, requireSession } from '../middleware/session.ts';
-import { pageHref } from '../pages/view.tsx';
+import { MemoCard } from '../pages/memo-card.tsx';
+import type { Notice } from '../pages/notice.tsx';
+import { pageHref, readId, readView } from '../pages/view.tsx';
 import { Problem } from '../problem.ts';
 import { createSearch } from '../search.ts';
 import { setTask } from '../text.ts';
+import type { HomePages } from './home.tsx';
 
 const TEXT_LIMIT = 20_000; // Unicode code points
 const PAGE_LIMIT = 200; // memos
 const KEY = /^[\x20-\x7e]{1,100}$/;
 
-export function memoRoutes({ config, log, memos, sessions }: Dependencies) {
+export function memoRoutes(
+  { config, events, log, memos, sessions }: Dependencies,
+  home: HomePages,
+) {
   const app = new Hono<Env>();
   const loggedIn = every(
     readForm(),
     readSession(sessions),
     requireSession(config),
     requireSamePerson(),
+    announceChanges(events),
   );
 
-  /** Sends a form's sender back to the page, to where the memo is. */
-  const backToPage = (c: Context<Env>, form: Form, id?: number, deleted?: number) => {
-    const view = { before: readId(form.get('before')), q: form.get('q') };
+  /**
+   * Shows a form's sender the page again, as it was, with what was done: htmx at once, a browser
+   * that sent the form itself by a redirect.
+   */
+  const backToPage = (c: Context<Env>, notice: Notice, id?: number) => {
+    const view = readView(c.get('form') ?? new Map());
+    if (c.get('site').fragment) {
+      c.header('HX-Replace-Url', pageHref(config, view));
+      return home.page(c, view, notice);
+    }
+    const deleted = 'removed' in notice ? notice.removed : undefined;
     const anchor = id === undefined ? '' : `#m${id}`;
     return c.redirect(pageHref(config, { ...view, deleted }) + anchor, 303);
   };
@@ -33,6 +49,7 @@ export function memoRoutes({ config, log, memos, sessions }: Dependencies) {
   app.get('/', loggedIn, async (c) => {
     const { userId } = c.get('session')!;
     const { limit, before, q } = c.req.query();
+    if (c.get('site').fragment) return home.older(c, { before: readId(before), q });
     const search = q === undefined ? undefined : createSearch(q);
     if (limit === undefined && before === undefined && !search) {
       return streamAll(c, memos.all(userId), log);
@@ -62,7 +79,7 @@ export function memoRoutes({ config, log, memos, sessions }: Dependencies) {
     const result = await memos.append(userId, text, key, { refuseRepeat });
     if (result.status === 'key reused') throw new Problem(422, 'key-reused');
     if (result.status === 'repeated') throw new Problem(409, 'repeated');
-    if (form) return backToPage(c, form);
+    if (form) return backToPage(c, { done: c.get('site').t.saved });
     c.header('Location', `${config.prefix}/memo/${parseMemo(result.memo).id}`);
     return memoJson(c, result.memo, result.status === 'created' ? 201 : 200);
   });
@@ -70,6 +87,8 @@ export function memoRoutes({ config, log, memos, sessions }: Dependencies) {
   app.get('/:id', loggedIn, async (c) => {
     const memo = await memos.find(c.get('session')!.userId, requireId(c));
     if (memo === undefined) throw new Problem(404, 'not-found');
+    const site = c.get('site');
+    if (site.fragment) return c.html(<MemoCard site={site} memo={parseMemo(memo)} view={{}} />);
     return memoJson(c, memo);
   });
 
@@ -97,7 +116,8 @@ export function memoRoutes({ config, log, memos, sessions }: Dependencies) {
     const outcome = await memos.edit(c.get('session')!.userId, id, { text }, version);
     if (outcome.status === 'missing') throw new Problem(404, 'memo-deleted');
     done(outcome);
-    return backToPage(c, form, id);
+    form.delete('edit');
+    return backToPage(c, { done: c.get('site').t.saved }, id);
   });
 
   // One task of a memo is done or not: the one on that line of that version.
@@ -120,9 +140,8 @@ export function memoRoutes({ config, log, memos, sessions }: Dependencies) {
       throw new Problem(412, 'task-changed', { headers: etag(stored) });
     }
     if (text === undefined) throw new Problem(409, 'not-a-task');
-    if (text === memo.text) return backToPage(c, form, id);
-    done(await memos.edit(userId, id, { text }, version));
-    return backToPage(c, form, id);
+    if (text !== memo.text) done(await memos.edit(userId, id, { text }, version));
+    return backToPage(c, { done: '' }, id);
   });
 
   app.post('/:id/pin', loggedIn, async (c) => {
@@ -133,21 +152,22 @@ export function memoRoutes({ config, log, memos, sessions }: Dependencies) {
     done(await memos.edit(c.get('session')!.userId, id, { pin: pin === 'true' }));
     // A pinned memo is on the first page.
     if (pin === 'true' && !form.has('q')) form.delete('before');
-    return backToPage(c, form, id);
+    const { t } = c.get('site');
+    return backToPage(c, { done: pin === 'true' ? t.pinDone : t.unpinDone }, id);
   });
 
   app.post('/:id/delete', loggedIn, async (c) => {
     const id = requireId(c);
-    const form = requireForm(c);
+    requireForm(c);
     done(await memos.remove(c.get('session')!.userId, id));
-    return backToPage(c, form, undefined, id);
+    return backToPage(c, { removed: id });
   });
 
   // Undoes a deletion; the answer is for whoever asks, form or program.
   app.post('/:id/restore', loggedIn, async (c) => {
     const memo = done(await memos.restore(c.get('session')!.userId, requireId(c)));
-    const form = c.get('form');
-    return form ? backToPage(c, form, parseMemo(memo).id) : memoJson(c, memo);
+    if (!c.get('form')) return memoJson(c, memo);
+    return backToPage(c, { done: c.get('site').t.restored }, parseMemo(memo).id);
   });
 
   return app;
@@ -211,12 +231,6 @@ async function streamAll(c: Context<Env>, chunks: AsyncGenerator<string[], void>
     },
   });
   return c.body(body, 200, { 'Content-Type': 'application/json' });
-}
-
-/** A positive whole number that JSON can hold, written plainly; undefined for anything else. */
-export function readId(value: string | undefined): number | undefined {
-  const id = value !== undefined && /^[1-9]\d{0,15}$/.test(value) ? Number(value) : 0;
-  return Number.isSafeInteger(id) && id > 0 ? id : undefined;
 }
 
 function requireId(c: Context<Env>): number {

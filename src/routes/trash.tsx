@@ -1,36 +1,60 @@
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import { every } from 'hono/combine';
 import type { Dependencies, Env } from '../env.ts';
 import { parseMemo } from '../memos.ts';
+import { announceChanges } from '../middleware/announce-changes.ts';
 import { readForm } from '../middleware/body.ts';
 import { readSession, requireSession } from '../middleware/session.ts';
 import { Trash } from '../pages/trash.tsx';
+import { readId } from '../pages/view.tsx';
 import { Problem } from '../problem.ts';
-import { readId } from './memos.tsx';
+import { pseudonymOf } from '../sessions.ts';
 
-export function trashRoutes({ config, memos, sessions }: Dependencies) {
+export function trashRoutes({ config, events, memos, sessions }: Dependencies) {
   const app = new Hono<Env>();
-  const loggedIn = every(readForm(), readSession(sessions), requireSession(config));
+  const loggedIn = every(
+    readForm(),
+    readSession(sessions),
+    requireSession(config),
+    announceChanges(events),
+  );
   const page = `${config.prefix}/trash`;
 
-  // What was deleted in the last 30 days; with `confirm`, and a question.
-  app.get('/', loggedIn, async (c) => {
+  const show = async (
+    c: Context<Env>,
+    { confirm = false, done }: { confirm?: boolean; done?: string },
+  ) => {
     const site = c.get('site');
     const { userId } = c.get('session')!;
-    const [name, trash] = await Promise.all([sessions.nameOf(userId), memos.trash(userId)]);
+    const [name, person, trash] = await Promise.all([
+      sessions.nameOf(userId),
+      pseudonymOf(userId),
+      memos.trash(userId),
+    ]);
     return c.html(
       <Trash
         site={site}
-        name={name ?? site.t.member}
+        reader={{ name: name ?? site.t.member, person }}
         memos={trash.map(parseMemo)}
-        confirm={c.req.query('confirm') !== undefined}
+        confirm={confirm}
+        done={done}
       />,
     );
-  });
+  };
+
+  /** After a form: htmx gets the page at once, a browser that sent the form itself by a redirect. */
+  const backToTrash = (c: Context<Env>, done: string) => {
+    if (!c.get('site').fragment) return c.redirect(page, 303);
+    c.header('HX-Replace-Url', page);
+    return show(c, { done });
+  };
+
+  // What was deleted in the last 30 days; with `confirm`, and a question.
+  app.get('/', loggedIn, (c) => show(c, { confirm: c.req.query('confirm') !== undefined }));
 
   app.post('/empty', loggedIn, async (c) => {
     await memos.empty(c.get('session')!.userId);
-    return c.redirect(page, 303);
+    return backToTrash(c, c.get('site').t.trashEmpty);
   });
 
   app.post('/:id/purge', loggedIn, async (c) => {
@@ -38,7 +62,7 @@ export function trashRoutes({ config, memos, sessions }: Dependencies) {
     if (id === undefined || !(await memos.purge(c.get('session')!.userId, id))) {
       throw new Problem(404, 'not-found');
     }
-    return c.redirect(page, 303);
+    return backToTrash(c, c.get('site').t.purged);
   });
 
   return app;

@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { inject, onTestFinished } from 'vitest';
 import { createApp } from '../app.tsx';
+import { compress } from '../compress.ts';
 import { readConfig } from '../config.ts';
 import type { Dependencies } from '../env.ts';
+import { createEvents } from '../events.ts';
 import { createMemoStore } from '../memos.ts';
 import { createNaver } from '../naver.ts';
 import { checkRedis } from '../redis.ts';
@@ -56,9 +58,11 @@ export function createTestApp({ env = {}, deps = {} }: TestAppOptions = {}) {
   const app = createApp({
     config,
     memos,
+    events: createEvents(redis, connect()),
     sessions,
     naver: createNaver(config, fetch),
     assets,
+    compress,
     log: { info: write('info'), warn: write('warn'), error: write('error') },
     checkStorage: () => checkRedis(redis),
     shutdown: new AbortController().signal,

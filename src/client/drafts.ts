@@ -1,0 +1,224 @@
+/**
+ * Nothing that is typed gets lost: it is kept in this browser at each pause and on leaving, until it
+ * is saved, given up, or its writer logs out. Drafts belong to a person: somebody else at the same
+ * browser does not see them.
+ *
+ * localStorage: `memo:<person>:new:<key>` for each new memo, by its idempotency key, so that two
+ * tabs do not overwrite each other's and a memo that was saved after all is not doubled;
+ * `memo:<person>:edit:<id>` with the version that the edit is based on.
+ */
+import { isComposing, whenComposed } from './composition.ts';
+import { composers, find, isComposer, main, messages, on, person, say, textOf } from './page.ts';
+
+interface Draft {
+  text: string;
+  /** of an edit */
+  version?: string | undefined;
+  /** when it was kept, in ms */
+  at: number;
+}
+
+const PREFIX = `memo:${person}:`;
+const PAUSE = 250; // ms
+
+const isOfNewMemo = (form: HTMLFormElement) => form.elements.namedItem('key') !== null;
+const field = (form: HTMLFormElement, name: string) =>
+  form.elements.namedItem(name) as HTMLInputElement | null;
+const idOf = (form: HTMLFormElement) => form.getAttribute('action')!.split('/').at(-1);
+const nameOf = (form: HTMLFormElement) =>
+  PREFIX + (isOfNewMemo(form) ? `new:${field(form, 'key')!.value}` : `edit:${idOf(form)}`);
+
+/** Where the text that is in the new memo's form of this tab is kept. */
+let mine: string | undefined;
+/** Whether the browser keeps drafts; where it does not, leaving asks. */
+let works = true;
+
+function read(name: string): Draft | undefined {
+  try {
+    const { text, version, at } = JSON.parse(localStorage.getItem(name) ?? '');
+    return typeof text === 'string' ? { text, version, at } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function names(): string[] {
+  try {
+    return Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
+  } catch {
+    return [];
+  }
+}
+
+/** Whether the form holds a text that would be lost. */
+export function isUnsaved(form: HTMLFormElement): boolean {
+  const { value, defaultValue } = textOf(form);
+  if (value.trim() === '' || form.dataset.done !== undefined) return false;
+  return form.dataset.unsaved !== undefined || value !== defaultValue;
+}
+
+export function keep(form: HTMLFormElement): void {
+  try {
+    if (isUnsaved(form)) {
+      if (form.id === 'new') mine = nameOf(form);
+      const draft: Draft = {
+        text: textOf(form).value,
+        version: field(form, 'version')?.value,
+        at: Date.now(),
+      };
+      localStorage.setItem(nameOf(form), JSON.stringify(draft));
+    } else {
+      localStorage.removeItem(nameOf(form));
+    }
+    works = true;
+  } catch {
+    works = false;
+  }
+}
+export const keepAll = () => composers().forEach(keep);
+
+/** The form's text is saved or given up. A new memo's form begins another one, with another key. */
+export function forget(form: HTMLFormElement, rest = ''): void {
+  try {
+    localStorage.removeItem(nameOf(form));
+  } catch {
+    // Then nothing was kept either.
+  }
+  if (form.id !== 'new') {
+    form.dataset.done = '';
+    return;
+  }
+  textOf(form).value = rest;
+  beginAnother(form);
+}
+
+/** The form's text comes back in another form, which asks what shall become of it. */
+export function supersede(form: HTMLFormElement): void {
+  superseded = nameOf(form);
+}
+let superseded: string | undefined;
+
+function beginAnother(form: HTMLFormElement): void {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  field(form, 'key')!.value = Array.from(bytes, (byte) => byte.toString(16)).join('');
+  keep(form);
+  grow(form);
+}
+
+/** Puts what was kept into the forms that are on the page now. */
+function restore(): void {
+  for (const form of composers()) {
+    const area = textOf(form);
+    const name = form.id === 'new' ? mine : nameOf(form);
+    const draft = name && read(name);
+    // A form that asks back has its text already.
+    if (!draft || form.id === 'draft' || area.value !== area.defaultValue) continue;
+    if (draft.text === area.defaultValue) {
+      localStorage.removeItem(name);
+      continue;
+    }
+    area.value = draft.text;
+    // The same key or version as when it was typed: a memo that was saved after all is not doubled,
+    // and an edit of an old text is still one.
+    if (form.id === 'new') field(form, 'key')!.value = name.slice(`${PREFIX}new:`.length);
+    else if (draft.version) field(form, 'version')!.value = draft.version;
+    grow(form);
+  }
+  const asking = find('#draft') as HTMLFormElement | null;
+  if (asking) {
+    keep(asking);
+    if (superseded && superseded !== nameOf(asking)) localStorage.removeItem(superseded);
+    if (isOfNewMemo(asking)) mine = nameOf(asking);
+  }
+  superseded = undefined;
+  for (const link of main().querySelectorAll<HTMLElement>('[data-key=e]')) {
+    const id = link.closest('.card')!.id.slice(1);
+    if (read(`${PREFIX}edit:${id}`)) link.textContent = messages.resume;
+  }
+}
+
+/** Where the browser cannot do it by itself, a field grows with its text. */
+function grow(form: HTMLFormElement): void {
+  if (CSS.supports('field-sizing', 'content')) return;
+  const { style, scrollHeight } = textOf(form);
+  style.height = 'auto';
+  style.height = `${scrollHeight}px`;
+}
+
+let pause: ReturnType<typeof setTimeout>;
+document.addEventListener('input', ({ target }) => {
+  const form = target instanceof HTMLTextAreaElement && target.form;
+  if (!form || !isComposer(form)) return;
+  delete form.dataset.done;
+  grow(form);
+  clearTimeout(pause);
+  pause = setTimeout(keepAll, PAUSE);
+});
+addEventListener('pagehide', keepAll);
+document.addEventListener('visibilitychange', keepAll);
+addEventListener('beforeunload', (event) => {
+  if (!works && composers().some(isUnsaved)) event.preventDefault();
+});
+on('htmx:before:swap', keepAll);
+on('htmx:after:swap', restore);
+
+// Another tab has saved or given up the text that this one shows, too.
+addEventListener('storage', ({ key, oldValue, newValue }) => {
+  const form = find('#new') as HTMLFormElement | null;
+  if (!form || newValue !== null || key !== mine || oldValue === null) return;
+  whenComposed(() => {
+    if (textOf(form).value === (JSON.parse(oldValue) as Draft).text) textOf(form).value = '';
+    beginAnother(form);
+  });
+});
+
+// Giving up an edit is asked about when it loses a text; so is logging out.
+document.addEventListener(
+  'click',
+  (event) => {
+    const cancel = (event.target as Element).closest('[data-key=cancel]');
+    const form = cancel?.closest('form');
+    if (!form) return;
+    if (isUnsaved(form) && !confirm(messages.discard)) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    } else {
+      forget(form);
+    }
+  },
+  { capture: true },
+);
+document.addEventListener('submit', (event) => {
+  const { target } = event;
+  if (!(target instanceof HTMLFormElement) || !target.action.endsWith('/logout')) return;
+  keepAll();
+  const drafts = names();
+  if (drafts.length > 0 && !confirm(messages.discardAll)) {
+    event.preventDefault();
+    return;
+  }
+  for (const name of drafts) localStorage.removeItem(name);
+  for (const form of composers()) forget(form);
+});
+
+/** A memo that was deleted cannot be edited any more: its draft becomes that of a new memo. */
+export function orphan(id: string): boolean {
+  const name = `${PREFIX}edit:${id}`;
+  const draft = read(name);
+  if (!draft) return false;
+  mine = `${PREFIX}new:${crypto.getRandomValues(new Uint32Array(4)).join('')}`;
+  localStorage.setItem(mine, JSON.stringify({ text: draft.text, at: Date.now() }));
+  localStorage.removeItem(name);
+  return true;
+}
+
+mine = names()
+  .filter((name) => name.startsWith(`${PREFIX}new:`))
+  .sort((a, b) => (read(b)?.at ?? 0) - (read(a)?.at ?? 0))[0];
+// Not into a field in which somebody has begun to compose before the script came.
+if (!isComposing()) restore();
+const [unfinished] = names().filter((name) => name.startsWith(`${PREFIX}edit:`));
+const id = unfinished?.split(':').at(-1);
+if (id && !find(`#edit-${id}`)) {
+  say(messages.unfinished, { href: `?edit=${id}`, label: messages.resume });
+}

@@ -1,0 +1,68 @@
+/** Keys do what buttons and links do; and buttons that only a script can do. */
+import { isOfInputMethod } from './composition.ts';
+import { currentCard, step } from './focus.ts';
+import { find, messages, say } from './page.ts';
+
+const press = (selector: string, inside: ParentNode | null | undefined = document) =>
+  inside?.querySelector<HTMLElement>(selector)?.click();
+const pressOnCard = (key: string) => () => press(`[data-key=${key}]`, currentCard() ?? null);
+
+const KEYS: Record<string, () => void> = {
+  '/': () => find('.search input')?.focus(),
+  n: () => find('#new textarea')?.focus(),
+  j: () => step(1),
+  k: () => step(-1),
+  e: pressOnCard('e'),
+  p: pressOnCard('p'),
+  x: pressOnCard('x'),
+  c: pressOnCard('c'),
+  u: () => press('#notice [data-key=u]'),
+  '?': () => (find('#keys') as HTMLDialogElement | null)?.showModal(),
+  Escape: () => say(),
+};
+
+const isField = (node: EventTarget | null): node is HTMLInputElement | HTMLTextAreaElement =>
+  node instanceof HTMLTextAreaElement || node instanceof HTMLInputElement;
+
+document.addEventListener('keydown', (event) => {
+  if (isOfInputMethod(event) || event.defaultPrevented) return;
+  const { target, key, ctrlKey, metaKey, altKey } = event;
+  if (isField(target)) {
+    if (key === 'Enter' && (ctrlKey || metaKey)) target.form?.requestSubmit();
+    else if (key === 'Escape' && target instanceof HTMLTextAreaElement) leave(target);
+    else return;
+    event.preventDefault();
+    return;
+  }
+  if (ctrlKey || metaKey || altKey || find('dialog[open]') || !KEYS[key]) return;
+  event.preventDefault();
+  KEYS[key]();
+});
+
+/** Esc leaves an edit, or the field. */
+function leave(area: HTMLTextAreaElement): void {
+  const cancel = area.form?.querySelector<HTMLElement>('[data-key=cancel]');
+  if (cancel) cancel.click();
+  else area.blur();
+}
+
+document.addEventListener('click', ({ target }) => {
+  const button = (target as Element).closest<HTMLButtonElement>('button[type=button][data-key]');
+  if (button?.dataset.key === '?') KEYS['?']!();
+  else if (button?.dataset.key === 'close') say();
+  else if (button?.dataset.key === 'c') copy(button.value);
+});
+
+/** Copies a memo's text as it was written. @param path where the memo is */
+async function copy(path: string): Promise<void> {
+  const text = fetch(path, { headers: { Accept: 'application/json' } })
+    .then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)))
+    .then((memo) => new Blob([memo.text], { type: 'text/plain' }));
+  try {
+    // A promise, so that it still counts as the click's doing (Safari).
+    await navigator.clipboard.write([new ClipboardItem({ 'text/plain': text })]);
+    say(messages.copied);
+  } catch {
+    say(messages.notCopied);
+  }
+}

@@ -1,0 +1,67 @@
+/** What the parts of the script know about the page. */
+import type { Messages } from '../i18n.ts';
+
+const { dataset } = document.body;
+
+/** What the script says, in the page's language. */
+export const messages: Messages['script'] = JSON.parse(dataset.messages ?? '{}');
+/** A pseudonym of whoever is logged in. */
+export const person = dataset.person ?? '';
+
+export const find = (selector: string) => document.querySelector<HTMLElement>(selector);
+export const main = () => find('#main')!;
+export const cards = () => [...document.querySelectorAll<HTMLElement>('#main .card')];
+/** The forms in which a text is written: a new memo's, an edit's, and the one that asks back. */
+export const composers = () => [
+  ...document.querySelectorAll<HTMLFormElement>('#main form.composer'),
+];
+export const textOf = (form: HTMLFormElement) =>
+  form.elements.namedItem('text') as HTMLTextAreaElement;
+export const isComposer = (element: Element): element is HTMLFormElement =>
+  element.matches('form.composer');
+
+/** Whether a request is the reader's doing, not the script's own. */
+export const isOwn = ({ sourceElement }: Request) =>
+  sourceElement !== document.body && sourceElement.id !== 'events';
+
+/** What the page shows, as its address says. */
+export const view = () => new URL(location.href).searchParams;
+
+/** The parts of htmx's request that the script looks at. */
+export interface Request {
+  sourceElement: Element;
+  request: {
+    method: string;
+    action: string;
+    anchor?: string;
+    headers: Record<string, string>;
+    body: FormData;
+  };
+  response?: { status: number; headers: Headers };
+}
+
+/** Listens to one of htmx's events about a request. */
+export function on(
+  name: `htmx:${string}`,
+  listener: (request: Request, event: CustomEvent) => void,
+): void {
+  document.addEventListener(name, (event) => {
+    const { detail } = event as CustomEvent;
+    listener(detail.ctx ?? {}, event as CustomEvent);
+  });
+}
+
+/** Says something in the page's live region; without a text, what was said goes. */
+export function say(text?: string, link?: { href: string; label: string }): void {
+  const notice = document.createElement('div');
+  notice.className = 'notice';
+  notice.append(text ?? '');
+  if (link) {
+    const anchor = document.createElement('a');
+    anchor.className = 'quiet';
+    anchor.href = link.href;
+    anchor.textContent = link.label;
+    notice.append(anchor);
+  }
+  find('#notice')?.replaceChildren(...(text ? [notice] : []));
+}

@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+import { createTestApp } from './testing/app.ts';
+
+/** Reads a stream; `until` resolves when what has arrived so far fits, from wherever reading is. */
+function readStream(response: Response) {
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  return {
+    async until(pattern: RegExp): Promise<void> {
+      while (!pattern.test(text)) {
+        const { done, value } = await reader.read();
+        if (done) throw new Error(`the stream ended after ${JSON.stringify(text)}`);
+        text += value;
+      }
+      text = '';
+    },
+    ended: async () => {
+      while (!(await reader.read()).done);
+    },
+    cancel: () => reader.cancel(),
+  };
+}
+
+test('every change is told to all of a person’s pages, whichever process serves them', async () => {
+  const [one, two] = [createTestApp(), createTestApp()];
+  const me = await one.logIn();
+  const open = async ({ app }: typeof one) => {
+    const answer = await app.request('/memo/events', { headers: { Cookie: me.cookie } });
+    expect(answer.headers.get('Content-Type')).toBe('text/event-stream');
+    const stream = readStream(answer);
+    await stream.until(/^retry: /);
+    return stream;
+  };
+  const streams = [await open(one), await open(one), await open(two)];
+  const { id } = await (await me.send('POST', '/memo', { text: '새 글' })).json();
+  for (const stream of streams) await stream.until(/event: changed\n/);
+  for (const change of [
+    () => me.send('PATCH', `/memo/${id}`, { text: '고친 글' }),
+    () => me.send('PATCH', `/memo/${id}`, { pin: true }),
+    () => me.post(`/memo/${id}/delete`, {}),
+    () => me.post(`/memo/${id}/restore`, {}),
+  ]) {
+    await change();
+    for (const stream of streams) await stream.until(/event: changed\n/);
+  }
+  await streams[0]!.cancel();
+  await me.send('POST', '/memo', { text: '또' });
+  await streams[1]!.until(/event: changed\n/);
+  for (const stream of streams) await stream.cancel();
+  await expect
+    .poll(() => one.redis.pubsub('NUMSUB', `user:${me.id}:changes`))
+    .toEqual([`user:${me.id}:changes`, 0]);
+});
+
+test('nobody hears of somebody else’s changes, nor without a login', async () => {
+  const { app, logIn } = createTestApp();
+  const [me, other] = [await logIn(), await logIn()];
+  expect((await app.request('/memo/events')).status).toBe(302);
+  const stream = readStream(await me.request('/memo/events'));
+  await stream.until(/^retry: /);
+  await other.send('POST', '/memo', { text: '비밀' });
+  await me.send('POST', '/memo', { text: '내 글' });
+  await stream.until(/^event: changed\ndata:\n\n$/);
+});
+
+test('streams end when the server is about to stop', async () => {
+  const stop = new AbortController();
+  const { logIn } = createTestApp({ deps: { shutdown: stop.signal } });
+  const me = await logIn();
+  const stream = readStream(await me.request('/memo/events'));
+  await stream.until(/^retry: /);
+  stop.abort();
+  await stream.ended();
+});

@@ -1,0 +1,61 @@
+/**
+ * Tells a person's open pages that something changed, over Redis pub/sub, so that it does not
+ * matter which process they are connected to. A message says only that there is news, and which tab
+ * made it: the page asks for what it shows, and after a break it asks anyway, so that a lost
+ * message loses nothing.
+ *
+ * Channel: `user:<id>:changes`; message: the tab that made the change, or nothing.
+ */
+import type { RedisClient } from './memos.ts';
+
+export type Events = ReturnType<typeof createEvents>;
+type Listener = (tab: string) => void;
+
+/**
+ * @param redis publishes
+ * @param subscriber a connection of its own, which can do nothing else while it is subscribed; one
+ *   for all people of this process
+ */
+export function createEvents(redis: RedisClient, subscriber: RedisClient) {
+  const channelOf = (userId: string) => `user:${userId}:changes`;
+  const listeners = new Map<string, Set<Listener>>();
+
+  subscriber.on('message', (channel: string, tab: string) => {
+    for (const tell of listeners.get(channel) ?? []) tell(tab);
+  });
+  // After a break nobody knows what was missed: everybody looks.
+  subscriber.on('ready', () => {
+    for (const set of listeners.values()) for (const tell of set) tell('');
+  });
+
+  return {
+    /** Tells everybody who listens for this person. A failure is no reason to fail what changed. */
+    async publish(userId: string, tab = ''): Promise<void> {
+      await redis.publish(channelOf(userId), tab).catch(() => {});
+    },
+
+    /**
+     * Calls `tell` at every change of this person's memos, until the returned function is called.
+     * Rejects when Redis cannot be reached.
+     */
+    async subscribe(userId: string, tell: Listener): Promise<() => void> {
+      const channel = channelOf(userId);
+      const set = listeners.get(channel) ?? new Set();
+      listeners.set(channel, set.add(tell));
+      const stop = () => {
+        set.delete(tell);
+        if (set.size > 0 || listeners.get(channel) !== set) return;
+        listeners.delete(channel);
+        subscriber.unsubscribe(channel).catch(() => {}); // a lost connection has none
+      };
+      try {
+        // Also when others listen already: the second must not rely on what the first still awaits.
+        await subscriber.subscribe(channel);
+      } catch (error) {
+        stop();
+        throw error;
+      }
+      return stop;
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import type { Context } from 'hono';
+import type { Dependencies, Env } from '../env.ts';
+import { parseMemo } from '../memos.ts';
+import { Cards, Home } from '../pages/home.tsx';
+import type { Notice } from '../pages/notice.tsx';
+import type { View } from '../pages/view.tsx';
+import { Problem } from '../problem.ts';
+import { createSearch } from '../search.ts';
+import { pseudonymOf, randomToken } from '../sessions.ts';
+
+const PAGE_SIZE = 50; // memos
+
+/** The most that one page goes on to, when its reader has gone down far. */
+const THROUGH_LIMIT = 1000; // memos
+const THROUGH_LENGTH = 1024 * 1024; // characters
+
+/** Shows a person's memos: the routes that end on the page share this. */
+export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'sessions'>) {
+  /** Those that the view is of, newest first, without those that are pinned. */
+  async function read(userId: string, { before, through, q = '' }: View, signal: AbortSignal) {
+    const search = createSearch(q);
+    const part = (cursor?: number) =>
+      search
+        ? memos.search(userId, search.matches, PAGE_SIZE, cursor, signal)
+        : memos.page(userId, PAGE_SIZE, cursor);
+    const [pinned, first] = await Promise.all([search ? [] : memos.pinned(userId), part(before)]);
+    const stored = first.memos;
+    let { next } = first;
+    let length = 0;
+    while (
+      next !== undefined &&
+      through !== undefined &&
+      next > through &&
+      stored.length < THROUGH_LIMIT &&
+      length < THROUGH_LENGTH
+    ) {
+      const more = await part(next);
+      for (const memo of more.memos) length += memo.length;
+      stored.push(...more.memos);
+      next = more.next;
+    }
+    const above = new Set(pinned);
+    return {
+      search,
+      pinned: before === undefined ? pinned.map(parseMemo) : [],
+      memos: stored.filter((memo) => !above.has(memo)).map(parseMemo),
+      next,
+    };
+  }
+
+  return {
+    /** The page. @throws Problem 404 when the memo that is to be edited is not there */
+    async page(c: Context<Env>, view: View, notice?: Notice): Promise<Response> {
+      const site = c.get('site');
+      const { userId } = c.get('session')!;
+      const [name, person, list, editing] = await Promise.all([
+        sessions.nameOf(userId),
+        pseudonymOf(userId),
+        read(userId, view, c.req.raw.signal),
+        view.edit === undefined ? undefined : memos.find(userId, view.edit),
+      ]);
+      if (view.edit !== undefined && editing === undefined) throw new Problem(404, 'not-found');
+      return c.html(
+        <Home
+          {...list}
+          site={site}
+          reader={{ name: name ?? site.t.member, person }}
+          newKey={randomToken()}
+          editing={editing === undefined ? undefined : parseMemo(editing)}
+          view={list.search ? view : { ...view, q: undefined }}
+          notice={notice}
+        />,
+      );
+    },
+
+    /** Only the older memos, to be added below others. */
+    async older(c: Context<Env>, view: View): Promise<Response> {
+      const list = await read(c.get('session')!.userId, view, c.req.raw.signal);
+      const shown = list.search ? { q: view.q } : {};
+      return c.html(<Cards {...list} site={c.get('site')} view={shown} />);
+    },
+  };
+}
+
+export type HomePages = ReturnType<typeof createHome>;
