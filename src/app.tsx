@@ -54,11 +54,8 @@ export function createApp(deps: Dependencies): Hono<Env> {
     await next();
     // Whatever does not say otherwise is about a person.
     if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'private, no-store');
-    // htmx takes a page for what it asked for when it says where to put it, and nothing else: what
-    // a balancer or a proxy answers instead must not take a page's place.
-    if (c.get('site').fragment && !c.res.headers.has('HX-Retarget')) {
-      c.header('HX-Retarget', '#main');
-    }
+    // What a balancer or a proxy answers instead of us must not take a page's place.
+    if (c.get('site').fragment) c.header('Memo-Fragment', 'true');
     // A balancer learns from this that the connection must not be used again.
     if (shutdown.aborted) c.header('Connection', 'close');
   });

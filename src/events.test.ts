@@ -28,7 +28,7 @@ test('every change is told to all of a person’s pages, whichever process serve
     const answer = await app.request('/memo/events', { headers: { Cookie: me.cookie } });
     expect(answer.headers.get('Content-Type')).toBe('text/event-stream');
     const stream = readStream(answer);
-    await stream.until(/^retry: /);
+    await stream.until(/^:\n\n/);
     return stream;
   };
   const streams = [await open(one), await open(one), await open(two)];
@@ -57,10 +57,10 @@ test('nobody hears of somebody else’s changes, nor without a login', async () 
   const [me, other] = [await logIn(), await logIn()];
   expect((await app.request('/memo/events')).status).toBe(302);
   const stream = readStream(await me.request('/memo/events'));
-  await stream.until(/^retry: /);
+  await stream.until(/^:\n\n/);
   await other.send('POST', '/memo', { text: '비밀' });
   await me.send('POST', '/memo', { text: '내 글' });
-  await stream.until(/^event: changed\ndata:\n\n$/);
+  await stream.until(/^event: changed\ndata: \n\n$/);
 });
 
 test('streams end when the server is about to stop', async () => {
@@ -68,7 +68,7 @@ test('streams end when the server is about to stop', async () => {
   const { logIn } = createTestApp({ deps: { shutdown: stop.signal } });
   const me = await logIn();
   const stream = readStream(await me.request('/memo/events'));
-  await stream.until(/^retry: /);
+  await stream.until(/^:\n\n/);
   stop.abort();
   await stream.ended();
 });

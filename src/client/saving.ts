@@ -61,13 +61,13 @@ on('htmx:finally:request', ({ sourceElement }) => {
 on('htmx:before:response', (request, event) => {
   const { sourceElement, response } = request;
   const { status, headers } = response!;
-  const isOurs = headers.has('HX-Retarget');
+  const isOurs = headers.has('Memo-Fragment');
   if (!isOurs || (isComposer(sourceElement) && headers.has('Retry-After'))) {
     event.preventDefault();
     fail(request);
   } else if (isComposer(sourceElement) && status < 400) {
     saved(sourceElement);
-  } else if (isComposer(sourceElement) && headers.get('HX-Retarget') === '#main') {
+  } else if (isComposer(sourceElement) && !headers.has('HX-Retarget')) {
     supersede(sourceElement);
   } else if (status === 404) {
     const id = new URL(request.request.action, location.href).searchParams.get('edit');

@@ -77,9 +77,14 @@ export function Home(props: HomeProps) {
           )}
         </section>
         <nav class="pages" aria-label={t.memos}>
-          {(!first || search) && (
+          {!first && (
+            <a href={pageHref(site, { q: view.q })} hx-swap="outerMorph show:top">
+              {t.newest}
+            </a>
+          )}
+          {search && (
             <a href={href(site, '/')} hx-swap="outerMorph show:top">
-              {search ? t.clearSearch : t.newest}
+              {t.clearSearch}
             </a>
           )}
           <a href={href(site, '/trash')} hx-swap="outerMorph show:top">

@@ -698,7 +698,8 @@ describe('any text is shown as it was written', () => {
     const word = /\S+/.exec(text)![0];
     expect(readText(await open(me, search(word)))).toBe(text);
 
-    const [field] = byTag(await open(me, `/?edit=${id}`), 'textarea');
+    const editor = formOf(await open(me, `/?edit=${id}`), `/memo/${id}`);
+    const [field] = byTag(editor, 'textarea');
     expect(field!.attributes.get('dir')).toBe('auto');
     // HTML drops the first line end in a field.
     expect(textOf(field!)).toBe(`\n${text}`);

@@ -1,0 +1,221 @@
+/** What htmx gets: the part of a page that changes, and where to put what was refused. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { MESSAGES } from '../i18n.ts';
+import { createTestApp } from '../testing/app.ts';
+
+const t = MESSAGES.ko;
+const HX = { 'HX-Request': 'true' };
+
+let test_: ReturnType<typeof createTestApp>;
+let logIn: (typeof test_)['logIn'];
+type Person = Awaited<ReturnType<typeof logIn>>;
+beforeAll(() => {
+  test_ = createTestApp({ env: { PUBLIC_URL: 'http://localhost:8000/memo' } });
+  logIn = test_.logIn;
+});
+
+/** Memos with the ids 1, 2, 3…, as memo.py would have left them. */
+async function fill({ id }: Person, count: number, text = (i: number) => `글 ${i}`) {
+  const memos = Array.from({ length: count }, (_, i) => `{"id":${i + 1},"text":"${text(i + 1)}"}`);
+  await test_.redis.rpush(`user:${id}:memos`, ...memos);
+}
+
+const open = (me: Person, path: string) => me.request(`/memo${path}`, { headers: HX });
+const press = (me: Person, path: string, fields: Record<string, string> = {}) =>
+  me.post(`/memo${path}`, fields, HX);
+const idsIn = (html: string) =>
+  Array.from(html.matchAll(/<article class="card" id="m(\d+)"/g), ([, id]) => Number(id));
+
+/** Asserts a fragment: a title and a main part, and nothing of the frame. */
+async function readFragment(answer: Response): Promise<string> {
+  expect(answer.headers.get('Content-Type')).toMatch(/^text\/html/);
+  expect(answer.headers.get('Cache-Control')).toBe('private, no-store');
+  expect(answer.headers.get('Memo-Fragment')).toBe('true');
+  const html = await answer.text();
+  expect(html).toMatch(/^<title>[^<]+<\/title><main id="main"/);
+  expect(html).not.toMatch(/<html|<body|<head\b|class="bar"|class="search"|<script/);
+  return html;
+}
+
+/** Asserts a refusal that is said beside the page, which stays as it is. */
+async function readNotice(answer: Response, status: number): Promise<string> {
+  expect(answer.status).toBe(status);
+  expect(answer.headers.get('HX-Retarget')).toBe('#notice');
+  expect(answer.headers.get('HX-Reswap')).toMatch(/^innerHTML/);
+  expect(answer.headers.get('HX-Push-Url')).toBe('false');
+  expect(answer.headers.get('Memo-Fragment')).toBe('true');
+  const html = await answer.text();
+  expect(html).toContain('role="alert"');
+  expect(html).not.toMatch(/<main|<html/);
+  return html;
+}
+
+describe('htmx', () => {
+  test('gets the main part of the page, of the editor and of the trash', async () => {
+    const me = await logIn();
+    await fill(me, 3);
+    const page = await open(me, '/');
+    expect(page.status).toBe(200);
+    expect(idsIn(await readFragment(page))).toEqual([3, 2, 1]);
+    const editor = await readFragment(await open(me, '/?edit=2'));
+    expect(idsIn(editor)).toEqual([3, 1]);
+    expect(editor).toContain('action="/memo/memo/2"');
+    expect(editor.indexOf('id="m3"')).toBeLessThan(editor.indexOf('id="edit-2"'));
+    expect(editor.indexOf('id="edit-2"')).toBeLessThan(editor.indexOf('id="m1"'));
+    expect(await readFragment(await open(me, '/trash'))).toContain(t.trashEmpty);
+  });
+
+  test('gets the whole page when it is a browser that asks', async () => {
+    const html = await (await (await logIn()).request('/memo/')).text();
+    expect(html).toMatch(/^<!DOCTYPE html><html/);
+    expect(html).toMatch(/<script type="module" src="\/memo\/assets\/app\.\w+\.js">/);
+    expect(html).toContain('hx-sse:connect="/memo/memo/events"');
+  });
+
+  test('sees what a form did at once, in the view that it was sent from', async () => {
+    const me = await logIn();
+    await fill(me, 120, (i) => `- [ ] 우유 ${i}`);
+    const view = { q: '우유', through: '21' };
+    const where = '/memo/?through=21&q=%EC%9A%B0%EC%9C%A0';
+    const send = async (path: string, fields: Record<string, string> = {}) => {
+      const answer = await press(me, path, { ...view, ...fields });
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('HX-Replace-Url')).toBe(where);
+      const html = await readFragment(answer);
+      expect(html).toContain('<hx-partial hx-target="#notice"');
+      return html;
+    };
+    const down = (from: number, to: number) =>
+      Array.from({ length: from - to + 1 }, (_, i) => from - i);
+    expect(idsIn(await send('/memo/120', { text: '우유 많이', version: '120' }))).toEqual(
+      down(120, 21),
+    );
+    expect(await send('/memo/119/task', { version: '119', line: '0', done: 'true' })).toMatch(
+      /aria-checked="true"[^>]*aria-labelledby="m119-0"/,
+    );
+    expect(await send('/memo/118/pin', { pin: 'true' })).toContain(t.pinDone);
+    const without = await send('/memo/117/delete');
+    expect(idsIn(without)).toEqual([120, 119, 118, ...down(116, 20)]);
+    expect(without).toContain('action="/memo/memo/117/restore"');
+    expect(idsIn(await send('/memo/117/restore'))).toEqual(down(120, 21));
+    const stored = (await me.stored()).slice(-4).map((memo) => JSON.parse(memo));
+    expect(stored).toMatchObject([
+      { id: 117, text: '- [ ] 우유 117' },
+      { id: 118, pin: true },
+      { id: 119, text: '- [x] 우유 119' },
+      { id: 120, text: '우유 많이' },
+    ]);
+  });
+
+  test('gets a new memo’s page, and no memo twice for one key', async () => {
+    const me = await logIn();
+    for (let i = 0; i < 2; i++) {
+      const answer = await press(me, '/memo', { text: '새 글', key: 'k1' });
+      expect(answer.status).toBe(200);
+      const html = await readFragment(answer);
+      expect(idsIn(html)).toHaveLength(1);
+      expect(html).toContain(t.saved);
+    }
+    expect(await me.stored()).toHaveLength(1);
+  });
+
+  test('leaves the editor of another memo open', async () => {
+    const me = await logIn();
+    await fill(me, 3);
+    const html = await readFragment(await press(me, '/memo/1/pin', { pin: 'true', edit: '3' }));
+    expect(html).toContain('id="edit-3"');
+    const saved = await readFragment(
+      await press(me, '/memo/3', { text: '고침', version: '3', edit: '3' }),
+    );
+    expect(saved).not.toContain('id="edit-3"');
+  });
+
+  test('gets older memos as items to be added, and one memo as a card', async () => {
+    const me = await logIn();
+    await fill(me, 70);
+    const answer = await open(me, '/memo?before=60');
+    const html = await answer.text();
+    expect(html).toMatch(/^<li><article/);
+    expect(idsIn(html)).toEqual(Array.from({ length: 50 }, (_, i) => 59 - i));
+    expect(html).toContain('hx-get="/memo/memo?before=10"');
+    const last = await (await open(me, '/memo?before=10&q=%EA%B8%80+7')).text();
+    expect(idsIn(last)).toEqual([7]);
+    expect(last).not.toContain('hx-get');
+    const card = await open(me, '/memo/7');
+    expect(await card.text()).toMatch(/^<article class="card" id="m7"/);
+  });
+
+  test('is told beside the page what was refused', async () => {
+    const me = await logIn();
+    await fill(me, 1);
+    const before = await me.stored();
+    expect(await readNotice(await press(me, '/memo', { text: ' ' }), 400)).toContain(
+      t.problems['text-blank'][0],
+    );
+    expect(
+      await readNotice(
+        await press(me, '/memo/1/task', { version: '9', line: '0', done: 'true' }),
+        412,
+      ),
+    ).toContain(t.problems['task-changed'][0]);
+    await readNotice(await press(me, '/memo/9/delete'), 404);
+    await readNotice(await open(me, '/?edit=9'), 404);
+    await readNotice(await open(me, '/nothing'), 404);
+    expect(await me.stored()).toEqual(before);
+  });
+
+  test('is asked on the page when somebody has to decide', async () => {
+    const me = await logIn();
+    await fill(me, 1);
+    await me.send('PATCH', '/memo/memo/1', { text: '저쪽 글' });
+    const conflict = await press(me, '/memo/1', { text: '내 글', version: '1' });
+    expect(conflict.status).toBe(412);
+    expect(conflict.headers.get('HX-Retarget')).toBeNull();
+    expect(conflict.headers.get('HX-Push-Url')).toBe('false');
+    const html = await readFragment(conflict);
+    expect(html).toContain('저쪽 글');
+    expect(html).toContain('내 글</textarea>');
+    expect(JSON.parse((await me.stored())[0]!).text).toBe('저쪽 글');
+  });
+
+  test('without a login is told so, and its page stays', async () => {
+    const me = await logIn();
+    await fill(me, 1);
+    await me.post('/memo/logout', {});
+    for (const answer of [
+      await open(me, '/'),
+      await open(me, '/trash'),
+      await open(me, '/memo'),
+      await open(me, '/memo/events'),
+      await press(me, '/memo', { text: '쓰던 글', key: 'k2' }),
+      await press(me, '/memo/1/delete'),
+    ]) {
+      const html = await readNotice(answer, 401);
+      expect(html).toContain('href="http://localhost:8000/memo/login"');
+      expect(html).not.toContain('글 1');
+    }
+    expect(await me.stored()).toHaveLength(1);
+  });
+});
+
+describe('the page reaches as far down as it had been read', () => {
+  test('to the memo that the address names, and a bit beyond at most', async () => {
+    const me = await logIn();
+    await fill(me, 200);
+    for (const through of [151, 150, 101, 30, 1]) {
+      const ids = idsIn(await (await me.request(`/memo/?through=${through}`)).text());
+      expect(ids[0]).toBe(200);
+      expect(ids.at(-1)).toBeLessThanOrEqual(through);
+      expect(ids.at(-1)).toBeGreaterThan(through - 50);
+    }
+    expect((await me.request('/memo/?through=x')).status).toBe(400);
+  });
+
+  test('but not endlessly', async () => {
+    const me = await logIn();
+    await fill(me, 1200);
+    const html = await (await me.request('/memo/?through=1')).text();
+    expect(idsIn(html)).toHaveLength(1000);
+    expect(html).toContain('href="/memo/?before=201"');
+  });
+});
