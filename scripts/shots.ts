@@ -85,8 +85,12 @@ async function logIn(page: Page, name: string): Promise<void> {
 }
 
 async function write(page: Page, text: string): Promise<void> {
-  await page.locator('.composer textarea').fill(text);
-  await page.locator('.composer button[type=submit]').click();
+  await page.locator('#new textarea').fill(text);
+  await page.locator('#new button').click();
+  await page
+    .locator('.card .text', { hasText: text.split('\n', 1)[0]! })
+    .first()
+    .waitFor();
 }
 
 /** Every state once, in an order that makes the next from the one before. */
@@ -94,38 +98,61 @@ async function visit(page: Page, shoot: (state: string) => Promise<void>, name: 
   await page.goto(URL);
   await shoot('invitation');
   await logIn(page, name);
+  await page.locator('#new').waitFor();
   await shoot('empty');
   for (const text of LINES) await write(page, text);
-  await page.locator('.card button[name=pin]').last().click();
+  await page.locator('.card [data-key=p]').last().click();
+  await page.locator('#pinned').waitFor();
   await page.goto(URL);
   await shoot('memos');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('?');
+  await shoot('keys');
+  await page.keyboard.press('Escape');
 
-  await page.goto(`${URL}/?q=${encodeURIComponent('ㅁㅁ')}`);
+  await page.locator('.search input').pressSequentially('ㅁㅁ');
+  await page.locator('mark').first().waitFor();
   await shoot('search');
+  await page.locator('.search input').fill('없는 글');
+  await page.locator('.empty').waitFor();
+  await shoot('nothing-found');
   await page.goto(URL);
 
-  await page.locator('.card a.quiet').nth(1).click();
+  await page.locator('.card [data-key=e]').nth(1).click();
+  await page.locator('.editor').waitFor();
   await shoot('edit');
-  await page.locator('textarea').fill('내가 고친 글: 우유는 이미 샀음');
+  await page.locator('.editor textarea').fill('내가 고친 글: 우유는 이미 샀음');
   // Meanwhile, on another device:
-  const form = page.locator('form.composer');
-  await page.request.post(`${URL}${await form.getAttribute('action')}`, {
-    form: {
-      version: (await form.locator('[name=version]').getAttribute('value')) ?? '',
-      text: '다른 기기에서 고친 글',
-    },
+  const form = page.locator('.editor form');
+  await page.request.patch(`${URL}${await form.getAttribute('action')}`, {
+    data: { text: '다른 기기에서 고친 글' },
   });
-  await page.locator('.composer button[type=submit]').click();
+  await form.locator('button').click();
+  await page.locator('#draft').waitFor();
   await shoot('conflict');
+  await page.locator('#draft button').click();
+  await page.locator('#new').waitFor();
 
-  await page.goto(URL);
-  await page.locator('form[action$="/delete"] button').last().click();
+  await page.locator('.card [data-key=x]').last().click();
+  await page.locator('#notice .notice').waitFor();
   await shoot('deleted');
   await page.goto(`${URL}/trash?confirm=1`);
   await shoot('trash');
   await page.goto(`${URL}/nothing`);
   await shoot('not-found');
+  await page.goto(URL);
+  for (let i = 0; i < 50; i++) {
+    await page.request.post(`${URL}/memo`, {
+      data: { text: `${i + 1}번째 메모\n${LINES[i % 6]}` },
+    });
+  }
+  await page.goto(URL);
+  await shoot('many');
   await page.context().clearCookies();
+  await page.locator('#new textarea').fill('로그인이 끝난 줄 모르고 쓴 글');
+  await page.locator('#new button').click();
+  await page.locator('#notice .notice').waitFor();
+  await shoot('logged-out');
   await page.goto(`${URL}/oauth2?state=x`);
   await shoot('login-expired');
 }
@@ -138,7 +165,8 @@ async function shootForReadme(browser: Browser): Promise<void> {
   });
   await logIn(page, '김메모');
   for (const text of LINES.slice(0, 4).reverse()) await write(page, text);
-  await page.locator('.card button[name=pin]').nth(1).click();
+  await page.locator('.card [data-key=p]').nth(1).click();
+  await page.locator('#pinned').waitFor();
   await page.goto(URL);
   await page.screenshot({ path: resolve(import.meta.dirname, 'screenshot.png') });
 }

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { createTestApp } from './testing/app.ts';
 
 /** Reads a stream; `until` resolves when what has arrived so far fits, from wherever reading is. */
@@ -71,4 +71,39 @@ test('streams end when the server is about to stop', async () => {
   await stream.until(/^:\n\n/);
   stop.abort();
   await stream.ended();
+});
+
+test('a change in the very moment in which a stream is opened hurts nobody', async () => {
+  const { logIn, redis } = createTestApp();
+  const me = await logIn();
+  const channel = `user:${me.id}:changes`;
+  const publish = setInterval(() => redis.publish(channel, ''));
+  onTestFinished(() => clearInterval(publish));
+  for (let i = 0; i < 50; i++) {
+    const stream = readStream(await me.request('/memo/events'));
+    await stream.until(/event: changed\n/);
+    await stream.cancel();
+  }
+});
+
+test('what nobody is left to read is not kept', async () => {
+  const { logIn, redis } = createTestApp();
+  const me = await logIn();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => me.request('/memo/events')));
+  const channel = `user:${me.id}:changes`;
+  expect(await redis.pubsub('NUMSUB', channel)).toEqual([channel, 1]);
+  for (const answer of answers) await answer.body!.cancel();
+  await expect.poll(() => redis.pubsub('NUMSUB', channel)).toEqual([channel, 0]);
+});
+
+test('when Redis was away, everybody looks again', async () => {
+  const { logIn, redis } = createTestApp();
+  const me = await logIn();
+  const stream = readStream(await me.request('/memo/events'));
+  await stream.until(/^:\n\n/);
+  await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await stream.until(/event: changed\n/);
+  await me.send('POST', '/memo', { text: '다시 이어진 뒤' });
+  await stream.until(/event: changed\n/);
+  await stream.cancel();
 });

@@ -30,6 +30,8 @@ const nameOf = (form: HTMLFormElement) =>
 
 /** Where the text that is in the new memo's form of this tab is kept. */
 let mine: string | undefined;
+/** What this tab has kept of a form: only what it has changed is for it to write. */
+const kept = new WeakMap<HTMLFormElement, string>();
 /** Whether the browser keeps drafts; where it does not, leaving asks. */
 let works = true;
 
@@ -50,6 +52,14 @@ function names(): string[] {
   }
 }
 
+function drop(name: string): void {
+  try {
+    localStorage.removeItem(name);
+  } catch {
+    // Then nothing was kept either.
+  }
+}
+
 /** Whether the form holds a text that would be lost. */
 export function isUnsaved(form: HTMLFormElement): boolean {
   const { value, defaultValue } = textOf(form);
@@ -58,11 +68,13 @@ export function isUnsaved(form: HTMLFormElement): boolean {
 }
 
 export function keep(form: HTMLFormElement): void {
+  const text = isUnsaved(form) ? textOf(form).value : '';
+  if ((kept.get(form) ?? '') === text) return;
   try {
-    if (isUnsaved(form)) {
+    if (text) {
       if (form.id === 'new') mine = nameOf(form);
       const draft: Draft = {
-        text: textOf(form).value,
+        text,
         version: field(form, 'version')?.value,
         at: Date.now(),
       };
@@ -70,6 +82,7 @@ export function keep(form: HTMLFormElement): void {
     } else {
       localStorage.removeItem(nameOf(form));
     }
+    kept.set(form, text);
     works = true;
   } catch {
     works = false;
@@ -79,11 +92,8 @@ export const keepAll = () => composers().forEach(keep);
 
 /** The form's text is saved or given up. A new memo's form begins another one, with another key. */
 export function forget(form: HTMLFormElement, rest = ''): void {
-  try {
-    localStorage.removeItem(nameOf(form));
-  } catch {
-    // Then nothing was kept either.
-  }
+  drop(nameOf(form));
+  kept.delete(form);
   if (form.id !== 'new') {
     form.dataset.done = '';
     return;
@@ -114,10 +124,11 @@ function restore(): void {
     // A form that asks back has its text already.
     if (!draft || form.id === 'draft' || area.value !== area.defaultValue) continue;
     if (draft.text === area.defaultValue) {
-      localStorage.removeItem(name);
+      drop(name);
       continue;
     }
     area.value = draft.text;
+    kept.set(form, draft.text);
     // The same key or version as when it was typed: a memo that was saved after all is not doubled,
     // and an edit of an old text is still one.
     if (form.id === 'new') field(form, 'key')!.value = name.slice(`${PREFIX}new:`.length);
@@ -127,7 +138,7 @@ function restore(): void {
   const asking = find('#draft') as HTMLFormElement | null;
   if (asking) {
     keep(asking);
-    if (superseded && superseded !== nameOf(asking)) localStorage.removeItem(superseded);
+    if (superseded && superseded !== nameOf(asking)) drop(superseded);
     if (isOfNewMemo(asking)) mine = nameOf(asking);
   }
   superseded = undefined;
@@ -162,13 +173,16 @@ addEventListener('beforeunload', (event) => {
 on('htmx:before:swap', keepAll);
 on('htmx:after:swap', restore);
 
-// Another tab has saved or given up the text that this one shows, too.
+// Another tab has typed on, saved, or given up the text that this one shows, too.
 addEventListener('storage', ({ key, oldValue, newValue }) => {
   const form = find('#new') as HTMLFormElement | null;
-  if (!form || newValue !== null || key !== mine || oldValue === null) return;
+  if (!form || key === null || key !== mine) return;
   whenComposed(() => {
-    if (textOf(form).value === (JSON.parse(oldValue) as Draft).text) textOf(form).value = '';
-    beginAnother(form);
+    const area = textOf(form);
+    const isSame = area.value === (JSON.parse(oldValue ?? '{}') as Draft).text;
+    if (isSame) area.value = newValue === null ? '' : (JSON.parse(newValue) as Draft).text;
+    if (newValue === null) beginAnother(form);
+    else if (isSame) kept.set(form, area.value);
   });
 });
 
@@ -197,7 +211,7 @@ document.addEventListener('submit', (event) => {
     event.preventDefault();
     return;
   }
-  for (const name of drafts) localStorage.removeItem(name);
+  for (const name of drafts) drop(name);
   for (const form of composers()) forget(form);
 });
 
@@ -211,6 +225,15 @@ export function orphan(id: string): boolean {
   localStorage.removeItem(name);
   return true;
 }
+
+// Whoever has to log in on the way comes back to where they were.
+const BACK = `memo:${person}:back`;
+document.addEventListener('click', ({ target }) => {
+  if ((target as Element).closest('.naver')) sessionStorage.setItem(BACK, location.href);
+});
+const back = sessionStorage.getItem(BACK);
+sessionStorage.removeItem(BACK);
+if (back && back !== location.href) location.replace(back);
 
 mine = names()
   .filter((name) => name.startsWith(`${PREFIX}new:`))

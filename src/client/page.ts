@@ -1,4 +1,5 @@
 /** What the parts of the script know about the page. */
+import htmx from 'htmx.org';
 import type { Messages } from '../i18n.ts';
 
 const { dataset } = document.body;
@@ -64,4 +65,5 @@ export function say(text?: string, link?: { href: string; label: string }): void
     notice.append(anchor);
   }
   find('#notice')?.replaceChildren(...(text ? [notice] : []));
+  htmx.process(notice);
 }

@@ -65,10 +65,9 @@ on('htmx:before:response', (request, event) => {
   if (!isOurs || (isComposer(sourceElement) && headers.has('Retry-After'))) {
     event.preventDefault();
     fail(request);
-  } else if (isComposer(sourceElement) && status < 400) {
-    saved(sourceElement);
-  } else if (isComposer(sourceElement) && !headers.has('HX-Retarget')) {
-    supersede(sourceElement);
+  } else if (isComposer(sourceElement) && status >= 400) {
+    sent.delete(sourceElement);
+    if (!headers.has('HX-Retarget')) supersede(sourceElement);
   } else if (status === 404) {
     const id = new URL(request.request.action, location.href).searchParams.get('edit');
     if (id && orphan(id)) {
@@ -77,6 +76,10 @@ on('htmx:before:response', (request, event) => {
       say(messages.orphaned);
     }
   }
+});
+// Not before the whole answer has come: until then, the same form would be sent again.
+on('htmx:after:request', ({ sourceElement, response }) => {
+  if (isComposer(sourceElement) && response!.status < 400) saved(sourceElement);
 });
 on('htmx:error', (request) => {
   if (request.request) fail(request);

@@ -121,6 +121,7 @@ function ReadersBody(props: PropsWithChildren<LayoutProps & { reader: Reader }>)
         hidden
         hx-sse:connect={href(site, '/memo/events')}
         hx-trigger="connect"
+        hx-config="sse.reconnectMaxDelay:10s"
       ></div>
     </body>
   );

@@ -6,43 +6,79 @@ import { readSession, requireSession } from '../middleware/session.ts';
 /** Often enough that no proxy takes a quiet stream for a dead one (an ALB's limit is 60 s), in ms. */
 const HEARTBEAT = 25_000;
 
+/** A comment (WHATWG HTML §9.2): says nothing but that there is a connection. */
+const COMMENT = ':\n\n';
+
 /**
- * `text/event-stream` (WHATWG HTML §9.2): one event, `changed`, whenever the memos have changed; its
- * data is the tab that changed them, if one did.
+ * `text/event-stream`: one event, `changed`, whenever the memos have changed; its data is the tab that
+ * changed them, if one did. Streams end when the server is about to stop.
  */
 export function eventRoutes({ config, events, sessions, shutdown }: Dependencies) {
   const app = new Hono<Env>();
+  const streams = new Set<EventStream>();
+  let heartbeat: ReturnType<typeof setInterval> | undefined;
+  const sendAll = () => {
+    for (const stream of streams) stream.send(COMMENT);
+  };
+  shutdown.addEventListener('abort', () => {
+    for (const stream of streams) stream.close();
+  });
 
   app.get('/', every(readSession(sessions), requireSession(config)), async (c) => {
-    const encoder = new TextEncoder();
-    let controller: ReadableStreamDefaultController<Uint8Array>;
-    let heartbeat: ReturnType<typeof setInterval>;
-    const send = (lines: string) => controller.enqueue(encoder.encode(lines));
+    const stream = new EventStream();
     const unsubscribe = await events.subscribe(c.get('session')!.userId, (tab) =>
-      send(`event: changed\ndata: ${tab}\n\n`),
+      stream.send(`event: changed\ndata: ${tab}\n\n`),
     );
-    const end = () => {
-      clearInterval(heartbeat);
-      shutdown.removeEventListener('abort', close);
+    streams.add(stream);
+    heartbeat ??= setInterval(sendAll, HEARTBEAT);
+    stream.ended.then(() => {
       unsubscribe();
-    };
-    const close = () => {
-      end();
-      controller.close();
-    };
-    const body = new ReadableStream<Uint8Array>({
-      start(given) {
-        controller = given;
-        // A comment at once, so that the browser knows that it is connected.
-        send(':\n\n');
-        heartbeat = setInterval(() => send(':\n\n'), HEARTBEAT);
-        shutdown.addEventListener('abort', close);
-        if (shutdown.aborted) close();
-      },
-      cancel: end,
+      streams.delete(stream);
+      if (streams.size > 0) return;
+      clearInterval(heartbeat);
+      heartbeat = undefined;
     });
-    return c.body(body, 200, { 'Content-Type': 'text/event-stream' });
+    // At once, so that the browser knows that it is connected.
+    stream.send(COMMENT);
+    if (shutdown.aborted) stream.close();
+    return c.body(stream.body, 200, { 'Content-Type': 'text/event-stream' });
   });
 
   return app;
+}
+
+/** A stream of text, until it is closed or its reader leaves. */
+class EventStream {
+  readonly body: ReadableStream<Uint8Array>;
+  /** resolves when nobody reads any more */
+  readonly ended: Promise<void>;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #open = true;
+  #end!: () => void;
+  static readonly #encoder = new TextEncoder();
+
+  constructor() {
+    this.ended = new Promise((resolve) => {
+      this.#end = () => {
+        this.#open = false;
+        resolve();
+      };
+    });
+    this.body = new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      cancel: () => this.#end(),
+    });
+  }
+
+  send(text: string): void {
+    if (this.#open) this.#controller.enqueue(EventStream.#encoder.encode(text));
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#end();
+    this.#controller.close();
+  }
 }
