@@ -21,6 +21,7 @@ import { healthRoutes } from './routes/health.ts';
 import { createHome } from './routes/home.tsx';
 import { memoRoutes } from './routes/memos.tsx';
 import { pageRoutes } from './routes/page.tsx';
+import { sessionRoutes } from './routes/sessions.tsx';
 import { readSettings, settingsRoutes } from './routes/settings.ts';
 import { trashRoutes } from './routes/trash.tsx';
 import { randomToken } from './sessions.ts';
@@ -81,6 +82,7 @@ export function createApp(deps: Dependencies): Hono<Env> {
   routes.route('/memo/events', eventRoutes(deps));
   routes.route('/memo', memoRoutes(deps, home));
   routes.route('/trash', trashRoutes(deps));
+  routes.route('/sessions', sessionRoutes(deps));
   routes.route('/settings', settingsRoutes(config));
 
   const page = pageRoutes(deps, home);

@@ -23,6 +23,11 @@ export interface Config {
   basePath: string;
   redis: RedisTarget;
   naver: { clientId: string; clientSecret: string; authUrl: string; apiUrl: string };
+  /** how many proxies append to `X-Forwarded-For` */
+  trustProxy: number;
+  /** rate limits; 0 for none */
+  writesPerMinute: number;
+  loginsPerMinute: number;
   logLevel: string;
 }
 
@@ -60,6 +65,9 @@ export function readConfig(env: Environment): Config {
       authUrl: readOrigin('NAVER_AUTH_URL', env.NAVER_AUTH_URL || 'https://nid.naver.com'),
       apiUrl: readOrigin('NAVER_API_URL', env.NAVER_API_URL || 'https://openapi.naver.com'),
     },
+    trustProxy: readCount('TRUST_PROXY', env.TRUST_PROXY || '0', 10),
+    writesPerMinute: readCount('WRITES_PER_MINUTE', env.WRITES_PER_MINUTE || '120', 1e6),
+    loginsPerMinute: readCount('LOGINS_PER_MINUTE', env.LOGINS_PER_MINUTE || '20', 1e6),
     logLevel: readLogLevel(env.LOG_LEVEL || 'info'),
   };
 }
@@ -83,6 +91,11 @@ function wrong(name: string, expected: string): never {
 function readPort(value: string): number {
   const port = /^\d{1,5}$/.test(value) ? Number(value) : 0;
   return port >= 1 && port <= 65535 ? port : wrong('PORT', 'a number from 1 to 65535');
+}
+
+function readCount(name: string, value: string, most: number): number {
+  const count = /^\d{1,7}$/.test(value) ? Number(value) : Number.NaN;
+  return count <= most ? count : wrong(name, `a whole number from 0 to ${most}`);
 }
 
 function readHost(value: string): string {

@@ -2,6 +2,7 @@ import type { Assets } from './assets.ts';
 import type { Config } from './config.ts';
 import type { Events } from './events.ts';
 import type { Language, Messages } from './i18n.ts';
+import type { RateLimiter } from './limits.ts';
 import type { MemoStore } from './memos.ts';
 import type { Form } from './middleware/body.ts';
 import type { Naver } from './naver.ts';
@@ -24,6 +25,7 @@ export interface Dependencies {
   config: Config;
   memos: MemoStore;
   events: Events;
+  limiter: RateLimiter;
   sessions: SessionStore;
   naver: Naver;
   assets: Assets;
@@ -61,7 +63,7 @@ export interface Site {
 /** Hono's types for our contexts. */
 export interface Env {
   /** of the Node adapter; absent elsewhere */
-  Bindings: { incoming?: { url?: string } };
+  Bindings: { incoming?: { url?: string; socket?: { remoteAddress?: string } } };
   Variables: {
     requestId: string;
     site: Site;

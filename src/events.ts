@@ -9,7 +9,16 @@
 import type { RedisClient } from './memos.ts';
 
 export type Events = ReturnType<typeof createEvents>;
-type Listener = (tab: string) => void;
+
+/** Who listens to one person's changes. */
+export interface Listener {
+  tell(tab: string): void;
+  /** is told when it is one too many: it ends */
+  end(): void;
+}
+
+/** A person's streams in one process; one more ends the oldest. Nobody looks at so many tabs. */
+const MAX_LISTENERS = 20;
 
 /**
  * @param redis publishes
@@ -21,11 +30,11 @@ export function createEvents(redis: RedisClient, subscriber: RedisClient) {
   const listeners = new Map<string, Set<Listener>>();
 
   subscriber.on('message', (channel: string, tab: string) => {
-    for (const tell of listeners.get(channel) ?? []) tell(tab);
+    for (const listener of listeners.get(channel) ?? []) listener.tell(tab);
   });
   // After a break nobody knows what was missed: everybody looks.
   subscriber.on('ready', () => {
-    for (const set of listeners.values()) for (const tell of set) tell('');
+    for (const set of listeners.values()) for (const listener of set) listener.tell('');
   });
 
   return {
@@ -35,15 +44,16 @@ export function createEvents(redis: RedisClient, subscriber: RedisClient) {
     },
 
     /**
-     * Calls `tell` at every change of this person's memos, until the returned function is called.
+     * Tells the listener of every change of this person's memos, until the returned function is called.
      * Rejects when Redis cannot be reached.
      */
-    async subscribe(userId: string, tell: Listener): Promise<() => void> {
+    async subscribe(userId: string, listener: Listener): Promise<() => void> {
       const channel = channelOf(userId);
       const set = listeners.get(channel) ?? new Set();
-      listeners.set(channel, set.add(tell));
+      listeners.set(channel, set.add(listener));
+      if (set.size > MAX_LISTENERS) [...set][0]!.end();
       const stop = () => {
-        set.delete(tell);
+        set.delete(listener);
         if (set.size > 0 || listeners.get(channel) !== set) return;
         listeners.delete(channel);
         subscriber.unsubscribe(channel).catch(() => {}); // a lost connection has none

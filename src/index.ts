@@ -8,6 +8,7 @@ import { createApp } from './app.tsx';
 import { compress } from './compress.ts';
 import { type Config, readConfig } from './config.ts';
 import { createEvents } from './events.ts';
+import { createRateLimiter } from './limits.ts';
 import { createMemoStore } from './memos.ts';
 import { createNaver } from './naver.ts';
 import { checkRedis, connectRedis, connectSubscriber } from './redis.ts';
@@ -33,6 +34,7 @@ const app = createApp({
   config,
   memos: createMemoStore(redis),
   events: createEvents(redis, subscriber),
+  limiter: createRateLimiter(redis),
   sessions: createSessionStore(redis),
   naver: createNaver(config, fetch),
   assets: JSON.parse(readFileSync(new URL('assets.json', import.meta.url), 'utf8')),

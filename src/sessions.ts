@@ -4,13 +4,13 @@
  * Model: a login makes a token of 32 random bytes, which only the browser's `userId` cookie holds.
  * Redis keeps its SHA-256, so whoever reads Redis, its files or its backups can be nobody.
  *
- * Lifetime: 30 days without use, 180 days in all. The value is written once; the key's TTL is the
- * idle limit, put back at most once an hour, and never beyond the absolute limit.
+ * Lifetime: 30 days without use, 180 days in all. The key's TTL is the idle limit, put back at most
+ * once an hour, together with when that was, and never beyond the absolute limit.
  *
  * Keys:
  * - `user:<id>`           string, JSON `{"id","name"}`, as memo.py wrote it
  * - `user:<id>:sessions`  set of the hashes of this person's sessions, some of them long ended
- * - `session:<sha256>`    string with a TTL, JSON `{"user","began"}` (began in ms)
+ * - `session:<sha256>`    string with a TTL, JSON `{"user","began","used","browser"}` (times in ms)
  * - `state:<sha256>`      string with a TTL: a login's state that was used
  *
  * Against: a stolen database (hashes only), session fixation (a new token at every login), a cookie
@@ -30,6 +30,18 @@ export interface Session {
   hash: string;
 }
 
+/** A session as its owner sees it among the others. */
+export interface SessionInfo {
+  /** names it among this person's; the token cannot be told from it */
+  id: string;
+  /** ms */
+  began: number;
+  /** ms, to the hour */
+  used: number;
+  /** what the browser called itself at login; may be empty */
+  browser: string;
+}
+
 export type SessionStore = ReturnType<typeof createSessionStore>;
 
 const HOUR = 3_600_000; // ms
@@ -38,6 +50,9 @@ const IDLE_LIMIT = 30 * DAY;
 export const ABSOLUTE_LIMIT = 180 * DAY;
 /** How long a state can be used; afterwards its cookie is gone. */
 export const STATE_LIMIT = DAY / 144; // ten minutes
+
+/** Of what a browser calls itself. */
+const BROWSER_LENGTH = 250; // characters
 
 const TOKEN = /^[\w-]{43}$/;
 
@@ -51,11 +66,19 @@ export function createSessionStore(redis: RedisClient, now: () => number = Date.
   const sessionKey = (hash: string) => `session:${hash}`;
 
   return {
-    /** Saves the user, starts a session and returns its token. */
-    async begin(user: User): Promise<string> {
+    /**
+     * Saves the user, starts a session and returns its token.
+     * @param browser what the browser calls itself
+     */
+    async begin(user: User, browser = ''): Promise<string> {
       const token = randomToken();
       const hash = await sha256(token);
-      const session = JSON.stringify({ user: user.id, began: now() });
+      const session = JSON.stringify({
+        user: user.id,
+        began: now(),
+        used: now(),
+        browser: browser.slice(0, BROWSER_LENGTH),
+      });
       await redis.set(userKey(user.id), JSON.stringify({ id: user.id, name: user.name }));
       // The index first: a session that is not listed could not be ended from elsewhere.
       await redis.sadd(sessionsKey(user.id), hash);
@@ -74,13 +97,16 @@ export function createSessionStore(redis: RedisClient, now: () => number = Date.
         redis.pttl(sessionKey(hash)),
       ]);
       if (stored === null) return undefined;
-      const { user, began } = JSON.parse(stored) as { user: string; began: number };
+      const session = JSON.parse(stored) as { user: string; began: number };
+      const { user, began } = session;
       const left = began + ABSOLUTE_LIMIT - now();
       if (left <= 0) return undefined;
       const renewed = Math.min(IDLE_LIMIT, left);
       if (renewed - ttl > HOUR) {
         // When Redis takes no writes, reading goes on; the next request tries again.
-        await redis.pexpire(sessionKey(hash), renewed).catch(() => {});
+        // And only if it is still there: one that is being ended must not come back.
+        const used = JSON.stringify({ ...session, used: now() });
+        await redis.set(sessionKey(hash), used, 'PX', renewed, 'XX').catch(() => {});
       }
       return { userId: user, hash };
     },
@@ -89,6 +115,36 @@ export function createSessionStore(redis: RedisClient, now: () => number = Date.
     async end(session: Session): Promise<void> {
       await redis.del(sessionKey(session.hash));
       await redis.srem(sessionsKey(session.userId), session.hash);
+    },
+
+    /** The person's sessions, the last used first. */
+    async list(userId: string): Promise<SessionInfo[]> {
+      const hashes = await redis.smembers(sessionsKey(userId));
+      const stored = await Promise.all(hashes.map((hash) => redis.get(sessionKey(hash))));
+      const sessions = hashes.flatMap((hash, i) => {
+        const { user, began, used, browser } = parseObject(stored[i] ?? '');
+        if (user !== userId || typeof began !== 'number') return [];
+        return {
+          id: idOf(hash),
+          began,
+          used: typeof used === 'number' ? used : began,
+          browser: typeof browser === 'string' ? browser : '',
+        };
+      });
+      return sessions.sort((a, b) => b.used - a.used);
+    },
+
+    /** Ends the session with this id, if the person has it. */
+    async endById(userId: string, id: string): Promise<void> {
+      const hashes = await redis.smembers(sessionsKey(userId));
+      const hash = hashes.find((it) => idOf(it) === id);
+      if (hash) await this.end({ userId, hash });
+    },
+
+    /** Ends all of the person's sessions. */
+    async endAll(userId: string): Promise<void> {
+      const hashes = await redis.smembers(sessionsKey(userId));
+      await Promise.all(hashes.map((hash) => this.end({ userId, hash })));
     },
 
     /** Takes the sessions that have expired out of the person's set, so that it does not grow. */
@@ -118,6 +174,9 @@ export function createSessionStore(redis: RedisClient, now: () => number = Date.
     },
   };
 }
+
+/** What a session is called among its owner's. */
+export const idOf = (hash: string) => hash.slice(0, 16);
 
 /** A name for a person that tells nothing about them, for what leaves the server. */
 export async function pseudonymOf(userId: string): Promise<string> {

@@ -90,6 +90,9 @@ export function Home(props: HomeProps) {
           <a href={href(site, '/trash')} hx-swap="outerMorph show:top">
             {t.trash}
           </a>
+          <a href={href(site, '/sessions')} hx-swap="outerMorph show:top">
+            {t.sessions}
+          </a>
         </nav>
       </main>
     </Layout>

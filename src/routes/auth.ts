@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import type { Dependencies, Env } from '../env.ts';
+import { limitLogins } from '../middleware/rate-limit.ts';
 import { clearSessionCookie, readSession, setSessionCookie } from '../middleware/session.ts';
 import { Problem } from '../problem.ts';
 import { randomToken, STATE_LIMIT } from '../sessions.ts';
@@ -15,8 +16,9 @@ const REFUSALS: Record<string, () => Problem> = {
   unsupported_response_type: () => new Problem(502, 'naver-misconfigured'),
 };
 
-export function authRoutes({ config, sessions, naver }: Dependencies) {
+export function authRoutes({ config, limiter, sessions, naver }: Dependencies) {
   const app = new Hono<Env>();
+  const limited = limitLogins(limiter, config);
   const page = `${config.prefix}/`;
   const stateCookie = {
     path: `${config.prefix}/oauth2`,
@@ -30,14 +32,14 @@ export function authRoutes({ config, sessions, naver }: Dependencies) {
   const cookieName = (state: string) => `state-${state.slice(0, 8)}`;
 
   // To Naver, with a one-time state that only this browser can bring back.
-  app.get('/login', (c) => {
+  app.get('/login', limited, (c) => {
     const state = randomToken();
     setCookie(c, cookieName(state), state, { ...stateCookie, maxAge: STATE_LIMIT / 1000 });
     return c.redirect(naver.authorizeUrl(state));
   });
 
   // Back from Naver: the state is checked and used up before anything else happens.
-  app.get('/oauth2', readSession(sessions), async (c) => {
+  app.get('/oauth2', limited, readSession(sessions), async (c) => {
     const state = c.req.query('state') ?? '';
     if (!STATE.test(state)) throw new Problem(400, 'login-expired');
     const mine = getCookie(c, cookieName(state)) ?? '';
@@ -60,7 +62,7 @@ export function authRoutes({ config, sessions, naver }: Dependencies) {
     if (!code) throw new Problem(400, 'login-expired');
 
     const user = await naver.identify(code, state);
-    const token = await sessions.begin(user);
+    const token = await sessions.begin(user, c.req.header('User-Agent'));
     await endSession(c);
     setSessionCookie(c, config, token);
     return c.redirect(page);

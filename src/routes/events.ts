@@ -26,9 +26,10 @@ export function eventRoutes({ config, events, sessions, shutdown }: Dependencies
 
   app.get('/', every(readSession(sessions), requireSession(config)), async (c) => {
     const stream = new EventStream();
-    const unsubscribe = await events.subscribe(c.get('session')!.userId, (tab) =>
-      stream.send(`event: changed\ndata: ${tab}\n\n`),
-    );
+    const unsubscribe = await events.subscribe(c.get('session')!.userId, {
+      tell: (tab) => stream.send(`event: changed\ndata: ${tab}\n\n`),
+      end: () => stream.close(),
+    });
     streams.add(stream);
     heartbeat ??= setInterval(sendAll, HEARTBEAT);
     stream.ended.then(() => {

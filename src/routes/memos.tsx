@@ -4,6 +4,7 @@ import type { Dependencies, Env, Log } from '../env.ts';
 import { type Change, type Outcome, parseMemo, versionOf } from '../memos.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
 import { readForm, readJson, requireForm } from '../middleware/body.ts';
+import { limitWrites } from '../middleware/rate-limit.ts';
 import { readSession, requireSamePerson, requireSession } from '../middleware/session.ts';
 import { MemoCard } from '../pages/memo-card.tsx';
 import type { Notice } from '../pages/notice.tsx';
@@ -18,7 +19,7 @@ const PAGE_LIMIT = 200; // memos
 const KEY = /^[\x20-\x7e]{1,100}$/;
 
 export function memoRoutes(
-  { config, events, log, memos, sessions }: Dependencies,
+  { config, events, limiter, log, memos, sessions }: Dependencies,
   home: HomePages,
 ) {
   const app = new Hono<Env>();
@@ -27,6 +28,7 @@ export function memoRoutes(
     readSession(sessions),
     requireSession(config),
     requireSamePerson(),
+    limitWrites(limiter, config),
     announceChanges(events),
   );
 

@@ -4,18 +4,20 @@ import type { Dependencies, Env } from '../env.ts';
 import { parseMemo } from '../memos.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
 import { readForm } from '../middleware/body.ts';
+import { limitWrites } from '../middleware/rate-limit.ts';
 import { readSession, requireSession } from '../middleware/session.ts';
 import { Trash } from '../pages/trash.tsx';
 import { readId } from '../pages/view.tsx';
 import { Problem } from '../problem.ts';
 import { pseudonymOf } from '../sessions.ts';
 
-export function trashRoutes({ config, events, memos, sessions }: Dependencies) {
+export function trashRoutes({ config, events, limiter, memos, sessions }: Dependencies) {
   const app = new Hono<Env>();
   const loggedIn = every(
     readForm(),
     readSession(sessions),
     requireSession(config),
+    limitWrites(limiter, config),
     announceChanges(events),
   );
   const page = `${config.prefix}/trash`;

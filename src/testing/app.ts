@@ -8,6 +8,7 @@ import { compress } from '../compress.ts';
 import { readConfig } from '../config.ts';
 import type { Dependencies } from '../env.ts';
 import { createEvents } from '../events.ts';
+import { createRateLimiter } from '../limits.ts';
 import { createMemoStore } from '../memos.ts';
 import { createNaver } from '../naver.ts';
 import { checkRedis } from '../redis.ts';
@@ -47,6 +48,8 @@ export function createTestApp({ env = {}, deps = {} }: TestAppOptions = {}) {
     REDIS_URL: inject('redisUrl'),
     NAVER_CLIENT_ID: 'id',
     NAVER_CLIENT_SECRET: 'secret',
+    WRITES_PER_MINUTE: '0',
+    LOGINS_PER_MINUTE: '0',
     ...env,
   });
   const log: string[] = [];
@@ -59,6 +62,7 @@ export function createTestApp({ env = {}, deps = {} }: TestAppOptions = {}) {
     config,
     memos,
     events: createEvents(redis, connect()),
+    limiter: createRateLimiter(redis),
     sessions,
     naver: createNaver(config, fetch),
     assets,

@@ -31,6 +31,8 @@ export async function spawnServer(env: Record<string, string> = {}): Promise<Ser
       REDIS_URL: inject('redisUrl'),
       NAVER_CLIENT_ID: 'id',
       NAVER_CLIENT_SECRET: 'secret',
+      WRITES_PER_MINUTE: '0',
+      LOGINS_PER_MINUTE: '0',
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

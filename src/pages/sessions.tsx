@@ -1,0 +1,111 @@
+import type { Site } from '../env.ts';
+import type { SessionInfo } from '../sessions.ts';
+import { href, Layout, type Reader } from './layout.tsx';
+import { Time } from './time.tsx';
+
+export interface SessionsProps {
+  site: Site;
+  reader: Reader;
+  /** the last used first */
+  sessions: SessionInfo[];
+  /** the id of the one that this page was asked for with */
+  current: string;
+}
+
+/** Where somebody is logged in. */
+export function Sessions({ site, reader, sessions, current }: SessionsProps) {
+  const { t } = site;
+  return (
+    <Layout site={site} title={t.sessions} reader={reader}>
+      <main id="main" tabindex={-1} hx-history-elt>
+        <h1>{t.sessions}</h1>
+        <p class="hint">{t.sessionsHint}</p>
+        <ul class="cards">
+          {sessions.map((session) => (
+            <li>
+              <SessionCard site={site} session={session} isCurrent={session.id === current} />
+            </li>
+          ))}
+        </ul>
+        <form method="post" action={href(site, '/sessions/end')} hx-boost="false">
+          <button class="quiet" type="submit">
+            {t.logoutAll}
+          </button>
+        </form>
+        <p>
+          <a href={href(site, '/')} hx-swap="outerMorph show:top">
+            {t.back}
+          </a>
+        </p>
+      </main>
+    </Layout>
+  );
+}
+
+function SessionCard({
+  site,
+  session,
+  isCurrent,
+}: {
+  site: Site;
+  session: SessionInfo;
+  isCurrent: boolean;
+}) {
+  const { t } = site;
+  const label = `s${session.id}`;
+  return (
+    <article class="card" aria-labelledby={label}>
+      <div class="text" id={label}>
+        {nameBrowser(session.browser) ?? t.unknownBrowser}
+      </div>
+      <footer>
+        <span class="times">
+          <span>
+            {t.began} <Time site={site} micros={session.began * 1000} />
+          </span>
+          <span>
+            {t.used} <Time site={site} micros={session.used * 1000} />
+          </span>
+        </span>
+        {isCurrent ? (
+          <strong>{t.thisBrowser}</strong>
+        ) : (
+          <form method="post" action={href(site, `/sessions/${session.id}/end`)}>
+            <button class="quiet" type="submit">
+              {t.logout}
+            </button>
+          </form>
+        )}
+      </footer>
+    </article>
+  );
+}
+
+/** In the order in which they have to be looked for: most call themselves what others are, too. */
+const BROWSERS: [pattern: RegExp, name: string][] = [
+  [/NAVER\(/, '네이버 앱'],
+  [/KAKAOTALK/, '카카오톡'],
+  [/Whale\//, 'Whale'],
+  [/SamsungBrowser\//, 'Samsung Internet'],
+  [/Edg(?:A|iOS)?\//, 'Edge'],
+  [/Firefox\/|FxiOS\//, 'Firefox'],
+  [/Chrome\/|CriOS\//, 'Chrome'],
+  [/Safari\//, 'Safari'],
+];
+const SYSTEMS: [pattern: RegExp, name: string][] = [
+  [/iPhone/, 'iPhone'],
+  [/iPad/, 'iPad'],
+  [/Android/, 'Android'],
+  [/Windows/, 'Windows'],
+  [/Macintosh/, 'Mac'],
+  [/CrOS/, 'ChromeOS'],
+  [/Linux/, 'Linux'],
+];
+
+/** What people call a browser and what it runs on: “Chrome · Android”; undefined if nobody knows. */
+function nameBrowser(userAgent: string): string | undefined {
+  const names = [BROWSERS, SYSTEMS].flatMap(
+    (list) => list.find(([pattern]) => pattern.test(userAgent))?.[1] ?? [],
+  );
+  return names.length > 0 ? names.join(' · ') : undefined;
+}

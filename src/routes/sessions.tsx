@@ -1,0 +1,45 @@
+import { Hono } from 'hono';
+import { every } from 'hono/combine';
+import type { Dependencies, Env } from '../env.ts';
+import { readForm } from '../middleware/body.ts';
+import { clearSessionCookie, readSession, requireSession } from '../middleware/session.ts';
+import { Sessions } from '../pages/sessions.tsx';
+import { idOf, pseudonymOf } from '../sessions.ts';
+
+/** Where somebody is logged in, and out again. */
+export function sessionRoutes({ config, sessions }: Dependencies) {
+  const app = new Hono<Env>();
+  const loggedIn = every(readForm(), readSession(sessions), requireSession(config));
+
+  app.get('/', loggedIn, async (c) => {
+    const site = c.get('site');
+    const { userId, hash } = c.get('session')!;
+    const [name, person, list] = await Promise.all([
+      sessions.nameOf(userId),
+      pseudonymOf(userId),
+      sessions.list(userId),
+    ]);
+    return c.html(
+      <Sessions
+        site={site}
+        reader={{ name: name ?? site.t.member, person }}
+        sessions={list}
+        current={idOf(hash)}
+      />,
+    );
+  });
+
+  // All of them, this one, too.
+  app.post('/end', loggedIn, async (c) => {
+    await sessions.endAll(c.get('session')!.userId);
+    clearSessionCookie(c, config);
+    return c.redirect(`${config.prefix}/`, 303);
+  });
+
+  app.post('/:id/end', loggedIn, async (c) => {
+    await sessions.endById(c.get('session')!.userId, c.req.param('id'));
+    return c.redirect(`${config.prefix}/sessions`, 303);
+  });
+
+  return app;
+}
