@@ -72,10 +72,10 @@ export function addressOf(c: Context<Env>, proxies: number): string {
   const peer = c.env?.incoming?.socket?.remoteAddress ?? '';
   const forwarded = (c.req.header('X-Forwarded-For') ?? '').split(',').map((it) => it.trim());
   const address = (proxies > 0 && forwarded.at(-proxies)) || peer;
-  const plain = address.replace(/^::ffff:/, '').replace(/^\[|\](:\d+)?$/g, '');
-  if (!plain.includes(':')) return plain.replace(/:\d+$/, '').slice(0, 64);
-  const [head = '', tail] = plain.split('::');
-  const groups = head.split(':');
+  const v4 = /^(?:::ffff:)?(\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?$/.exec(address)?.[1];
+  if (v4) return v4;
+  const [head = '', tail] = address.replace(/^\[|\](?::\d+)?$/g, '').split('::');
+  const groups = head.split(':').filter(Boolean);
   // `::` stands for zeros; what it hides in the first half is all that matters.
   const rest = tail?.split(':') ?? [];
   while (tail !== undefined && groups.length + rest.length < 8) groups.push('0');
