@@ -48,6 +48,8 @@ on('htmx:sse:after:connection', () => {
   // After a break there may be news that nobody told.
   if (opened) refresh();
   opened = true;
+  // The extension pauses when the tab goes out of sight, not when it was so before.
+  if (document.hidden) setTimeout(() => document.dispatchEvent(new Event('visibilitychange')));
 });
 find('#events')?.addEventListener('changed', (event) => {
   if ((event as CustomEvent).detail.data !== tab) refresh();
