@@ -19,6 +19,7 @@ export const currentCard = () => document.activeElement?.closest<HTMLElement>('#
 /** Moves the focus up or down the list. */
 export function step(by: number): void {
   const all = cards();
+  notePlace();
   // From a card that is gone, the next one has come into its place.
   const next = currentCard() ? place + by : Math.max(place, 0);
   all[Math.min(Math.max(next, 0), all.length - 1)]?.focus();
