@@ -5,13 +5,12 @@
  * do what buttons do.
  */
 import htmx from 'htmx.org';
-import 'htmx.org/dist/ext/hx-sse.js';
 import './composition.ts';
 import './drafts.ts';
 import './saving.ts';
 import './focus.ts';
 import './keys.ts';
-import { listen } from './live.ts';
+import './live.ts';
 
 /** Trusted Types (W3C), which TypeScript's DOM does not know yet. */
 interface TrustedTypePolicyFactory {
@@ -34,5 +33,3 @@ htmx.registerExtension('memo', {
   // A text belongs to whoever types it: with its key or version, its form stays as it is.
   htmx_before_morph_node: (node: Element) => !node.matches?.('form.composer:not(#draft)'),
 });
-
-listen();

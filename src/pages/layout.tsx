@@ -99,6 +99,7 @@ function ReadersBody(props: PropsWithChildren<LayoutProps & { reader: Reader }>)
     <body
       hx-boost:inherited="target:'#main' swap:'outerMorph show:none'"
       data-person={reader.person}
+      data-events={href(site, '/memo/events')}
       data-messages={JSON.stringify(t.script)}
     >
       <Skip site={site} />
@@ -121,13 +122,6 @@ function ReadersBody(props: PropsWithChildren<LayoutProps & { reader: Reader }>)
         <KeysButton site={site} />
       </footer>
       <Keys site={site} />
-      <div
-        id="events"
-        hidden
-        hx-sse:connect={href(site, '/memo/events')}
-        hx-trigger="connect"
-        hx-config="sse.reconnectMaxDelay:10s"
-      ></div>
     </body>
   );
 }

@@ -10,6 +10,7 @@ import {
   editor,
   isFocused,
   link,
+  listens,
   logIn,
   memosOn,
   openBrowser,
@@ -37,15 +38,6 @@ async function comeInTwice(place: Place) {
   await listens(phone.page);
   return { ...laptop, laptop: laptop.page, phone: phone.page, both: [laptop.page, phone.page] };
 }
-
-/** Its stream of events is open. */
-const listens = (page: Page) =>
-  soon(() =>
-    page.evaluate(() => {
-      const events = document.querySelector('#events') as { _htmx?: { sse?: object } } | null;
-      return events?._htmx?.sse !== undefined;
-    }),
-  ).toBe(true);
 
 /** Marks an element, to see whether it is still the same later. */
 const mark = (field: Locator) =>
@@ -176,7 +168,7 @@ test('what appears disturbs neither what is typed, nor the place, nor the focus'
 describe('after a break', () => {
   test('a page catches up: server and Redis away, the network off, the tab out of sight', async () => {
     const { world, laptop, phone, context, step, forgive } = await comeInTwice('under /memo');
-    forgive(/ERR_|htmx:sse:error|status of 50\d|htmx:error/);
+    forgive(/ERR_|status of 50\d|htmx:error/);
     await step('of the server and its Redis', async () => {
       await world.restart();
       await write(phone, '다시 켠 뒤의 글');

@@ -174,7 +174,7 @@ describe('what is being typed', () => {
 describe('a save that fails', () => {
   test('is made up for when the network is back, once', async () => {
     const { world, page, context, forgive, step } = await comeIn('under /memo');
-    forgive(/ERR_INTERNET_DISCONNECTED|ERR_FAILED|htmx:error|htmx:sse:error|status of 502/);
+    forgive(/ERR_INTERNET_DISCONNECTED|ERR_FAILED|htmx:error|status of 502/);
     await step('the page says that it is not saved, and keeps the text', async () => {
       await context.setOffline(true);
       await composer(page).fill('지하철에서 쓴 글');
@@ -230,7 +230,7 @@ describe('a save that fails', () => {
 
   test('because Redis is away is made up for when it is back', async () => {
     const { world, page, forgive } = await comeIn('at the root of a host');
-    forgive(/status of 503|htmx:sse:error/);
+    forgive(/status of 503/);
     await world.redis.call('CLIENT', 'PAUSE', '2500', 'WRITE');
     await composer(page).fill('Redis가 멈춘 동안 쓴 글');
     await page.keyboard.press('Control+Enter');
