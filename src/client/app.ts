@@ -32,4 +32,6 @@ htmx.registerExtension('memo', {
   init: (api: { initSecurity(policy?: object): void }) => api.initSecurity(policy),
   // A text belongs to whoever types it: with its key or version, its form stays as it is.
   htmx_before_morph_node: (node: Element) => !node.matches?.('form.composer:not(#draft)'),
+  // And what a reader has unfolded stays unfolded.
+  htmx_before_morph_attr: (_: Element, { attrName }: { attrName: string }) => attrName !== 'open',
 });
