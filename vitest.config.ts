@@ -15,7 +15,9 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.{ts,tsx}', 'scripts/**/*.test.ts'],
     globalSetup: 'src/testing/global-setup.ts',
-    testTimeout: 20_000,
+    // Most of them wait, for a browser or for Redis: more than there are cores.
+    maxWorkers: 3,
+    testTimeout: 30_000,
     hookTimeout: 60_000,
   },
 });

@@ -5,13 +5,12 @@
  * do what buttons do.
  */
 import htmx from 'htmx.org';
-import 'htmx.org/dist/ext/hx-sse.js';
 import './composition.ts';
 import './drafts.ts';
 import './saving.ts';
 import './focus.ts';
 import './keys.ts';
-import { listen } from './live.ts';
+import './live.ts';
 
 /** Trusted Types (W3C), which TypeScript's DOM does not know yet. */
 interface TrustedTypePolicyFactory {
@@ -33,6 +32,6 @@ htmx.registerExtension('memo', {
   init: (api: { initSecurity(policy?: object): void }) => api.initSecurity(policy),
   // A text belongs to whoever types it: with its key or version, its form stays as it is.
   htmx_before_morph_node: (node: Element) => !node.matches?.('form.composer:not(#draft)'),
+  // And what a reader has unfolded stays unfolded.
+  htmx_before_morph_attr: (_: Element, { attrName }: { attrName: string }) => attrName !== 'open',
 });
-
-listen();

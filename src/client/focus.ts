@@ -5,10 +5,13 @@ const NOTICE_TIME = 10_000; // ms
 
 /** The place in the list that had the focus last. */
 let place = -1;
-document.addEventListener('focusin', ({ target }) => {
-  const at = cards().findIndex((card) => card.contains(target as Node));
+function notePlace(): void {
+  const at = cards().findIndex((card) => card.contains(document.activeElement));
   if (at >= 0) place = at;
-});
+}
+document.addEventListener('focusin', notePlace);
+// Others may have come above it since.
+on('htmx:before:swap', notePlace);
 
 /** The card that has the focus, or undefined. */
 export const currentCard = () => document.activeElement?.closest<HTMLElement>('#main .card');
@@ -16,15 +19,16 @@ export const currentCard = () => document.activeElement?.closest<HTMLElement>('#
 /** Moves the focus up or down the list. */
 export function step(by: number): void {
   const all = cards();
+  notePlace();
   // From a card that is gone, the next one has come into its place.
   const next = currentCard() ? place + by : Math.max(place, 0);
   all[Math.min(Math.max(next, 0), all.length - 1)]?.focus();
 }
 
-on('htmx:after:swap', ({ sourceElement, request }) => {
+on('htmx:after:swap', ({ request }) => {
   const input = find('.search input')!;
   if (input !== document.activeElement) showQuery();
-  if (sourceElement.closest('.older')) remember();
+  if (request?.action.includes('/memo?')) remember();
 
   for (const fading of document.querySelectorAll('#notice [data-fades]')) fade(fading);
 

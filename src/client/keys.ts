@@ -25,19 +25,27 @@ const isField = (node: EventTarget | null): node is HTMLInputElement | HTMLTextA
   node instanceof HTMLTextAreaElement || node instanceof HTMLInputElement;
 
 document.addEventListener('keydown', (event) => {
-  if (isOfInputMethod(event) || event.defaultPrevented) return;
   const { target, key, ctrlKey, metaKey, altKey } = event;
+  if (event.defaultPrevented) return;
   if (isField(target)) {
+    if (isOfInputMethod(event)) return;
     if (key === 'Enter' && (ctrlKey || metaKey)) target.form?.requestSubmit();
     else if (key === 'Escape' && target instanceof HTMLTextAreaElement) leave(target);
     else return;
     event.preventDefault();
     return;
   }
-  if (ctrlKey || metaKey || altKey || find('dialog[open]') || !KEYS[key]) return;
+  const act = KEYS[key] ?? KEYS[latinOf(event)];
+  if (ctrlKey || metaKey || altKey || find('dialog[open]') || !act) return;
   event.preventDefault();
-  KEYS[key]();
+  act();
 });
+
+/** The letter on the key, when the keyboard is set to Korean: `ㅜ` is where `n` is. */
+function latinOf({ key, code }: KeyboardEvent): string {
+  const letter = /^Key([A-Z])$/.exec(code)?.[1]?.toLowerCase();
+  return letter && !/^[a-z]$/i.test(key) ? letter : '';
+}
 
 /** Esc leaves an edit, or the field. */
 function leave(area: HTMLTextAreaElement): void {

@@ -1,11 +1,12 @@
 /** What changes elsewhere appears, without disturbing what is typed, the focus, or the place. */
 import htmx from 'htmx.org';
 import { isComposing, whenComposed } from './composition.ts';
-import { cards, find, isOwn, main, on } from './page.ts';
+import { cards, isOwn, main, on } from './page.ts';
 import { tab } from './saving.ts';
 
-/** How often a stream that could not be opened is tried again. */
-const RETRY = 3000; // ms
+/** When a stream that was refused is tried again; doubled each time. */
+const RETRY = 3; // seconds
+const LONGEST_RETRY = 60;
 
 /** Requests of the reader's own: what they change is shown by their answers. */
 let underWay = 0;
@@ -20,7 +21,7 @@ on('htmx:finally:request', (request) => {
 });
 
 /** Asks for the page as it is now. */
-export function refresh(): void {
+function refresh(): void {
   if (main().dataset.live === undefined) return; // a question is on the page: it waits for an answer
   missed = isComposing() || underWay > 0;
   if (!missed) {
@@ -34,24 +35,33 @@ export function refresh(): void {
 }
 
 /** One stream, and for the visible tab only: a browser has few connections to one host. */
+let stream: EventSource | undefined;
+let opened = false;
+let failures = 0;
 function connect(): void {
-  if (!document.hidden) htmx.trigger('#events', 'connect');
+  if (document.hidden) {
+    stream?.close();
+    stream = undefined;
+    return;
+  }
+  if (stream && stream.readyState !== EventSource.CLOSED) return;
+  stream = new EventSource(document.body.dataset.events!);
+  stream.onopen = () => {
+    // After a break there may be news that nobody told.
+    if (opened) refresh();
+    opened = true;
+    failures = 0;
+  };
+  stream.onerror = () => {
+    // The browser goes on by itself, unless what came was no stream.
+    const seconds = Math.min(RETRY * 2 ** failures++, LONGEST_RETRY);
+    if (stream?.readyState === EventSource.CLOSED) setTimeout(connect, seconds * 1000);
+  };
+  stream.addEventListener('changed', ({ data }) => {
+    if (data !== tab) refresh();
+  });
 }
 document.addEventListener('visibilitychange', connect);
-on('htmx:finally:request', ({ sourceElement }) => {
-  // The extension goes on by itself once a stream was open.
-  if (sourceElement.id === 'events') setTimeout(connect, RETRY);
-});
-
-let opened = false;
-on('htmx:sse:after:connection', () => {
-  // After a break there may be news that nobody told.
-  if (opened) refresh();
-  opened = true;
-});
-find('#events')?.addEventListener('changed', (event) => {
-  if ((event as CustomEvent).detail.data !== tab) refresh();
-});
 
 // New memos above what is being read must not push it away. Not all browsers see to that.
 let anchor: { card: HTMLElement; top: number } | undefined;
@@ -67,5 +77,4 @@ on('htmx:after:swap', () => {
   anchor = undefined;
 });
 
-/** Starts to listen, once htmx has seen the page. */
-export const listen = () => setTimeout(connect);
+connect();

@@ -22,8 +22,7 @@ export const isComposer = (element: Element): element is HTMLFormElement =>
   element.matches('form.composer');
 
 /** Whether a request is the reader's doing, not the script's own. */
-export const isOwn = ({ sourceElement }: Request) =>
-  sourceElement !== document.body && sourceElement.id !== 'events';
+export const isOwn = ({ sourceElement }: Request) => sourceElement !== document.body;
 
 /** What the page shows, as its address says. */
 export const view = () => new URL(location.href).searchParams;

@@ -68,6 +68,9 @@ on('htmx:before:response', (request, event) => {
   } else if (isComposer(sourceElement) && status >= 400) {
     sent.delete(sourceElement);
     if (!headers.has('HX-Retarget')) supersede(sourceElement);
+  } else if (status >= 400 && !isOwn(request)) {
+    // Nobody has asked for anything: what is on the page stays. But an ended login is worth to know.
+    if (status !== 401) event.preventDefault();
   } else if (status === 404) {
     const id = new URL(request.request.action, location.href).searchParams.get('edit');
     if (id && orphan(id)) {

@@ -45,9 +45,9 @@ export function ErrorPage({ site, problem, requestId, draft }: ErrorPageProps) {
           <LoginButton site={site} newTab={draft !== undefined} />
         )}
         {draft && <DraftForm site={site} draft={draft} />}
-        <p>
+        <nav class="pages">
           <a href={href(site, '/')}>{t.back}</a>
-        </p>
+        </nav>
         {problem.status >= 500 && (
           <p class="times">
             {t.requestId}: <code>{requestId}</code>

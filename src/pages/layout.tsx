@@ -84,7 +84,9 @@ function Body({ site, children }: PropsWithChildren<{ site: Site }>) {
         <Brand site={site} />
       </header>
       {children}
-      <Settings site={site} />
+      <footer class="foot">
+        <Settings site={site} />
+      </footer>
     </body>
   );
 }
@@ -97,6 +99,7 @@ function ReadersBody(props: PropsWithChildren<LayoutProps & { reader: Reader }>)
     <body
       hx-boost:inherited="target:'#main' swap:'outerMorph show:none'"
       data-person={reader.person}
+      data-events={href(site, '/memo/events')}
       data-messages={JSON.stringify(t.script)}
     >
       <Skip site={site} />
@@ -114,15 +117,11 @@ function ReadersBody(props: PropsWithChildren<LayoutProps & { reader: Reader }>)
       <div id="notice" role="status">
         {notice}
       </div>
-      <Settings site={site} />
+      <footer class="foot">
+        <Settings site={site} />
+        <KeysButton site={site} />
+      </footer>
       <Keys site={site} />
-      <div
-        id="events"
-        hidden
-        hx-sse:connect={href(site, '/memo/events')}
-        hx-trigger="connect"
-        hx-config="sse.reconnectMaxDelay:10s"
-      ></div>
     </body>
   );
 }
@@ -211,35 +210,36 @@ function Settings({ site }: { site: Site }) {
   );
 }
 
+function KeysButton({ site }: { site: Site }) {
+  return (
+    <button class="quiet keys scripted" type="button" data-key="?">
+      {site.t.keys}
+    </button>
+  );
+}
+
 /** What the keys do. */
 function Keys({ site }: { site: Site }) {
   const { t } = site;
   return (
-    <>
-      <p class="keys scripted">
-        <button class="quiet" type="button" data-key="?">
-          {t.keys}
-        </button>
-      </p>
-      <dialog id="keys" aria-labelledby="keys-title">
-        <h2 id="keys-title">{t.keys}</h2>
-        <dl>
-          {KEYS.map(([name, ...keys]) => (
-            <div>
-              <dt>
-                {keys.map((key) => (
-                  <kbd>{key}</kbd>
-                ))}
-              </dt>
-              <dd>{t.keyNames[name]}</dd>
-            </div>
-          ))}
-        </dl>
-        <form method="dialog">
-          <button type="submit">{t.close}</button>
-        </form>
-      </dialog>
-    </>
+    <dialog id="keys" aria-labelledby="keys-title">
+      <h2 id="keys-title">{t.keys}</h2>
+      <dl>
+        {KEYS.map(([name, ...keys]) => (
+          <div>
+            <dt>
+              {keys.map((key) => (
+                <kbd>{key}</kbd>
+              ))}
+            </dt>
+            <dd>{t.keyNames[name]}</dd>
+          </div>
+        ))}
+      </dl>
+      <form method="dialog">
+        <button type="submit">{t.close}</button>
+      </form>
+    </dialog>
   );
 }
 

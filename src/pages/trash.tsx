@@ -56,11 +56,11 @@ export function Trash({ site, reader, memos, confirm, done }: TrashProps) {
             </li>
           ))}
         </ul>
-        <p>
+        <nav class="pages">
           <a href={href(site, '/')} hx-swap="outerMorph show:top">
             {t.back}
           </a>
-        </p>
+        </nav>
       </main>
     </Layout>
   );

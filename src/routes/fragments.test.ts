@@ -69,7 +69,7 @@ describe('htmx', () => {
     const html = await (await (await logIn()).request('/memo/')).text();
     expect(html).toMatch(/^<!DOCTYPE html><html/);
     expect(html).toMatch(/<script type="module" src="\/memo\/assets\/app\.\w+\.js">/);
-    expect(html).toContain('hx-sse:connect="/memo/memo/events"');
+    expect(html).toContain('data-events="/memo/memo/events"');
   });
 
   test('sees what a form did at once, in the view that it was sent from', async () => {

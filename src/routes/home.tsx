@@ -3,8 +3,7 @@ import type { Dependencies, Env } from '../env.ts';
 import { parseMemo } from '../memos.ts';
 import { Cards, Home } from '../pages/home.tsx';
 import type { Notice } from '../pages/notice.tsx';
-import type { View } from '../pages/view.tsx';
-import { Problem } from '../problem.ts';
+import { pageHref, type View } from '../pages/view.tsx';
 import { createSearch } from '../search.ts';
 import { pseudonymOf, randomToken } from '../sessions.ts';
 
@@ -49,17 +48,25 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
   }
 
   return {
-    /** The page. @throws Problem 404 when the memo that is to be edited is not there */
-    async page(c: Context<Env>, view: View, notice?: Notice): Promise<Response> {
+    /**
+     * The page. A memo that is to be edited and is not there any more is not.
+     * @param notice what was done; htmx gets the page's address, too
+     */
+    async page(c: Context<Env>, asked: View, notice?: Notice): Promise<Response> {
       const site = c.get('site');
       const { userId } = c.get('session')!;
       const [name, person, list, editing] = await Promise.all([
         sessions.nameOf(userId),
         pseudonymOf(userId),
-        read(userId, view, c.req.raw.signal),
-        view.edit === undefined ? undefined : memos.find(userId, view.edit),
+        read(userId, asked, c.req.raw.signal),
+        asked.edit === undefined ? undefined : memos.find(userId, asked.edit),
       ]);
-      if (view.edit !== undefined && editing === undefined) throw new Problem(404, 'not-found');
+      const view = {
+        ...asked,
+        q: list.search && asked.q,
+        edit: editing === undefined ? undefined : asked.edit,
+      };
+      if (notice && site.fragment) c.header('HX-Replace-Url', pageHref(site, view));
       return c.html(
         <Home
           {...list}
@@ -67,7 +74,7 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
           reader={{ name: name ?? site.t.member, person }}
           newKey={randomToken()}
           editing={editing === undefined ? undefined : parseMemo(editing)}
-          view={list.search ? view : { ...view, q: undefined }}
+          view={view}
           notice={notice}
         />,
       );

@@ -38,10 +38,7 @@ export function memoRoutes(
    */
   const backToPage = (c: Context<Env>, notice: Notice, id?: number) => {
     const view = readView(c.get('form') ?? new Map());
-    if (c.get('site').fragment) {
-      c.header('HX-Replace-Url', pageHref(config, view));
-      return home.page(c, view, notice);
-    }
+    if (c.get('site').fragment) return home.page(c, view, notice);
     const deleted = 'removed' in notice ? notice.removed : undefined;
     const anchor = id === undefined ? '' : `#m${id}`;
     return c.redirect(pageHref(config, { ...view, deleted }) + anchor, 303);

@@ -24,7 +24,10 @@ export function pageRoutes({ memos, sessions }: Dependencies, home: HomePages) {
         throw new Problem(400, 'bad-request');
       }
     }
-    const deleted = readId(query.deleted);
+    const [edit, deleted] = [readId(query.edit), readId(query.deleted)];
+    if (edit !== undefined && !(await memos.find(session.userId, edit))) {
+      throw new Problem(404, 'not-found');
+    }
     // It may have come back since.
     const removed = deleted !== undefined && !(await memos.find(session.userId, deleted));
     return home.page(

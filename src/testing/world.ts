@@ -234,9 +234,13 @@ function watch(
     return answer?.yes ? dialog.accept() : dialog.dismiss();
   });
   context.on('request', (request) => {
+    if (request.isNavigationRequest()) listening.delete(request.frame().page());
     if (!isAllowed(request.url())) complaints.push(`request: ${request.url()}`);
   });
   context.on('response', (response) => {
+    if (response.url().endsWith('/memo/events') && response.ok()) {
+      listening.add(response.frame().page());
+    }
     const { location } = response.headers();
     if (location === undefined) return;
     const url = new URL(location, response.url()).href;
@@ -251,6 +255,10 @@ function watch(
   });
   return complaints;
 }
+
+/** Pages whose stream of events is open. */
+const listening = new WeakSet<Page>();
+export const listens = (page: Page) => soon(() => listening.has(page)).toBe(true);
 
 /** Waits for what a page or Redis is going to say. */
 export const soon = <T>(read: () => T) => expect.poll(read, { timeout: PATIENCE, interval: 20 });
