@@ -1,0 +1,159 @@
+/** A server and its Redis, to be broken: with clients that do what ours do, and a count of what holds. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { expect, onTestFinished } from 'vitest';
+import { type PrivateRedis, startRedis } from '../../scripts/redis.ts';
+import { createSessionStore, randomToken } from '../sessions.ts';
+
+/** The longest that a request may take, whatever is broken, in ms; and a little for the machine. */
+export const PATIENCE = 3_000;
+const SLACK = 1_500;
+
+/** A Redis that ends with the test; `again` starts it anew on the same data. */
+export async function startOwnRedis(config: Record<string, string> = {}) {
+  const dir = await mkdtemp(join(tmpdir(), 'memo-stage-'));
+  let redis: PrivateRedis = await startRedis({ dir, config });
+  onTestFinished(async () => {
+    await redis.kill();
+    await rm(dir, { recursive: true, force: true });
+  });
+  return {
+    url: redis.url,
+    port: redis.port,
+    password: redis.password,
+    current: () => redis,
+    async again() {
+      const { port, password } = redis;
+      redis = await startRedis({ dir, port, password, config });
+    },
+  };
+}
+
+/** A connection of the test's own, which comes back by itself. */
+export function connectTo(url: string): Redis {
+  const redis = new Redis(url, { retryStrategy: () => 50 });
+  redis.on('error', () => {}); // its Redis is stopped on purpose
+  onTestFinished(() => redis.disconnect());
+  return redis;
+}
+
+/** Somebody with a session. */
+export async function comeIn(redis: Redis, id = randomToken()) {
+  const cookie = `userId=${await createSessionStore(redis).begin({ id, name: '김메모' })}`;
+  const stored = async () =>
+    (await redis.lrange(`user:${id}:memos`, 0, -1)).map((it) => JSON.parse(it).text as string);
+  return { id, cookie, stored };
+}
+export type Person = Awaited<ReturnType<typeof comeIn>>;
+
+/** One request; rejects when there is no answer in time. */
+export async function ask(
+  url: string,
+  { cookie }: { cookie?: string },
+  {
+    method = 'GET',
+    body,
+    headers = {},
+  }: { method?: string; body?: unknown; headers?: object } = {},
+) {
+  const answer = await fetch(url, {
+    method,
+    redirect: 'manual',
+    signal: AbortSignal.timeout(PATIENCE + SLACK),
+    headers: {
+      Accept: 'application/json',
+      ...(cookie && { Cookie: cookie }),
+      ...(body !== undefined && { 'Content-Type': 'application/json' }),
+      ...headers,
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  return { status: answer.status, headers: answer.headers, text: await answer.text() };
+}
+
+/** What came of writers that went on whatever happened. */
+export interface Tally {
+  /** in the order in which each writer got them acknowledged */
+  acknowledged: string[][];
+  attempts: number;
+  /** how often each answer came; 0: none */
+  answers: Map<number, number>;
+}
+
+/**
+ * Writes as the page does, several at once: each memo with a key, sent again until it is acknowledged.
+ * @param urls of the server's pages; the next is tried when one fails
+ */
+export function startWriters(urls: string[], person: Person, count = 4) {
+  const tally: Tally = {
+    acknowledged: Array.from({ length: count }, () => []),
+    attempts: 0,
+    answers: new Map(),
+  };
+  let stopped = false;
+  const work = async (writer: number) => {
+    let at = writer;
+    for (let n = 0; !stopped; n++) {
+      const text = `${writer}-${n}`;
+      const headers = { 'Idempotency-Key': `key ${text}` };
+      for (;;) {
+        tally.attempts++;
+        const answer = await ask(`${urls[at % urls.length]}/memo`, person, {
+          method: 'POST',
+          body: { text },
+          headers,
+        }).catch(() => undefined);
+        const status = answer?.status ?? 0;
+        tally.answers.set(status, (tally.answers.get(status) ?? 0) + 1);
+        if (status === 200 || status === 201) break;
+        expect([0, 429, 503, 507]).toContain(status);
+        at++;
+        await delay(30);
+      }
+      tally.acknowledged[writer]!.push(text);
+    }
+  };
+  const done = Promise.all(tally.acknowledged.map((_, writer) => work(writer)));
+  return {
+    tally,
+    /** Lets each finish what it has begun. */
+    async stop() {
+      stopped = true;
+      await done;
+      return tally;
+    },
+  };
+}
+
+/** What of the acknowledged is not stored, is stored twice, or out of its writer's order. */
+export function compare({ acknowledged }: Tally, stored: string[]) {
+  const places = new Map(stored.map((text, i) => [text, i]));
+  const all = acknowledged.flat();
+  return {
+    acknowledged: all.length,
+    lost: all.filter((text) => !places.has(text)),
+    doubled: stored.filter((text, i) => stored.indexOf(text) !== i),
+    disordered: acknowledged.flatMap((texts) =>
+      texts.filter((text, i) => i > 0 && places.get(text)! < places.get(texts[i - 1]!)!),
+    ),
+  };
+}
+
+/** Waits until the server says that it can read and write. */
+export const expectReady = (url: string) =>
+  expect
+    .poll(
+      () =>
+        ask(`${url}/readyz`, {}).then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      {
+        timeout: 10_000,
+        interval: 30,
+      },
+    )
+    .toBe(200);
