@@ -28,7 +28,7 @@ test('every change is told to all of a person’s pages, whichever process serve
     const answer = await app.request('/memo/events', { headers: { Cookie: me.cookie } });
     expect(answer.headers.get('Content-Type')).toBe('text/event-stream');
     const stream = readStream(answer);
-    await stream.until(/^:\n\n/);
+    await stream.until(/^event: alive\n/);
     return stream;
   };
   const streams = [await open(one), await open(one), await open(two)];
@@ -57,7 +57,7 @@ test('nobody hears of somebody else’s changes, nor without a login', async () 
   const [me, other] = [await logIn(), await logIn()];
   expect((await app.request('/memo/events')).status).toBe(302);
   const stream = readStream(await me.request('/memo/events'));
-  await stream.until(/^:\n\n/);
+  await stream.until(/^event: alive\n/);
   await other.send('POST', '/memo', { text: '비밀' });
   await me.send('POST', '/memo', { text: '내 글' });
   await stream.until(/^event: changed\ndata: \n\n$/);
@@ -68,7 +68,7 @@ test('streams end when the server is about to stop', async () => {
   const { logIn } = createTestApp({ deps: { shutdown: stop.signal } });
   const me = await logIn();
   const stream = readStream(await me.request('/memo/events'));
-  await stream.until(/^:\n\n/);
+  await stream.until(/^event: alive\n/);
   stop.abort();
   await stream.ended();
 });
@@ -100,7 +100,7 @@ test('when Redis was away, everybody looks again', async () => {
   const { logIn, redis } = createTestApp();
   const me = await logIn();
   const stream = readStream(await me.request('/memo/events'));
-  await stream.until(/^:\n\n/);
+  await stream.until(/^event: alive\n/);
   await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
   await stream.until(/event: changed\n/);
   await me.send('POST', '/memo', { text: '다시 이어진 뒤' });

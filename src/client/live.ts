@@ -7,6 +7,8 @@ import { tab } from './saving.ts';
 /** When a stream that was refused is tried again; doubled each time. */
 const RETRY = 3; // seconds
 const LONGEST_RETRY = 60;
+/** The server says every 25 s that it is there. */
+const SILENCE = 60_000; // ms
 
 /** Requests of the reader's own: what they change is shown by their answers. */
 let underWay = 0;
@@ -58,10 +60,26 @@ function connect(): void {
     if (stream?.readyState === EventSource.CLOSED) setTimeout(connect, seconds * 1000);
   };
   stream.addEventListener('changed', ({ data }) => {
+    heard = Date.now();
     if (data !== tab) refresh();
   });
+  stream.addEventListener('alive', () => {
+    heard = Date.now();
+  });
+  heard = Date.now();
 }
 document.addEventListener('visibilitychange', connect);
+
+/** A network that went away without a word leaves a stream that says nothing any more. */
+let heard = 0;
+function reconnect(): void {
+  stream?.close();
+  connect();
+}
+addEventListener('online', reconnect);
+setInterval(() => {
+  if (stream && Date.now() - heard > SILENCE) reconnect();
+}, SILENCE / 4);
 
 // New memos above what is being read must not push it away. Not all browsers see to that.
 let anchor: { card: HTMLElement; top: number } | undefined;

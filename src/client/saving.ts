@@ -23,6 +23,9 @@ const LONGEST_RETRY = 60;
 /** What was sent from a form whose answer is not known yet. */
 const sent = new WeakMap<HTMLFormElement, string>();
 const attempts = new WeakMap<HTMLFormElement, number>();
+/** Whose request is under way; and who was told to save once more meanwhile. */
+const underWay = new WeakSet<HTMLFormElement>();
+const again = new WeakSet<HTMLFormElement>();
 
 on('htmx:config:request', ({ sourceElement, request }) => {
   request.headers['Memo-Tab'] = tab;
@@ -48,6 +51,7 @@ on('htmx:before:history:update', (_, { detail: { history, sourceElement } }) => 
 
 on('htmx:before:request', ({ sourceElement }) => {
   if (!isComposer(sourceElement)) return;
+  underWay.add(sourceElement);
   keep(sourceElement);
   const area = textOf(sourceElement);
   sent.set(sourceElement, area.value);
@@ -55,8 +59,21 @@ on('htmx:before:request', ({ sourceElement }) => {
   area.readOnly = sourceElement.id !== 'new';
 });
 on('htmx:finally:request', ({ sourceElement }) => {
-  if (isComposer(sourceElement)) textOf(sourceElement).readOnly = false;
+  if (!isComposer(sourceElement)) return;
+  textOf(sourceElement).readOnly = false;
+  underWay.delete(sourceElement);
+  // When htmx is done with this one.
+  setTimeout(() => saveNext(sourceElement));
 });
+// Before htmx sees it: then the first press is not under way yet.
+document.addEventListener(
+  'submit',
+  ({ target }) => {
+    const form = target as HTMLFormElement;
+    if (underWay.has(form)) again.add(form);
+  },
+  { capture: true },
+);
 
 on('htmx:before:response', (request, event) => {
   const { sourceElement, response } = request;
@@ -67,6 +84,7 @@ on('htmx:before:response', (request, event) => {
     fail(request);
   } else if (isComposer(sourceElement) && status >= 400) {
     sent.delete(sourceElement);
+    again.delete(sourceElement);
     if (!headers.has('HX-Retarget')) supersede(sourceElement);
   } else if (status >= 400 && !isOwn(request)) {
     // Nobody has asked for anything: what is on the page stays. But an ended login is worth to know.
@@ -91,12 +109,19 @@ on('htmx:error', (request) => {
 function saved(form: HTMLFormElement): void {
   attempts.delete(form);
   const text = sent.get(form) ?? '';
-  sent.delete(form);
   whenComposed(() => {
+    sent.delete(form);
     const { value } = textOf(form);
     // What was typed since then is the beginning of another memo.
     forget(form, value.startsWith(text) ? value.slice(text.length).trimStart() : value);
+    saveNext(form);
   });
+}
+
+/** Saves what was to be saved while another save was under way, now that it has a key of its own. */
+function saveNext(form: HTMLFormElement): void {
+  if (underWay.has(form) || sent.has(form) || !again.delete(form)) return;
+  if (form.isConnected && isUnsaved(form)) form.requestSubmit();
 }
 
 function fail(request: Request): void {

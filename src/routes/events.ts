@@ -6,19 +6,19 @@ import { readSession, requireSession } from '../middleware/session.ts';
 /** Often enough that no proxy takes a quiet stream for a dead one (an ALB's limit is 60 s), in ms. */
 const HEARTBEAT = 25_000;
 
-/** A comment (WHATWG HTML §9.2): says nothing but that there is a connection. */
-const COMMENT = ':\n\n';
+/** Says nothing but that there is a connection. An event, as a page does not see comments. */
+const ALIVE = 'event: alive\ndata:\n\n';
 
 /**
- * `text/event-stream`: one event, `changed`, whenever the memos have changed; its data is the tab that
- * changed them, if one did. Streams end when the server is about to stop.
+ * `text/event-stream` (WHATWG HTML §9.2): the event `changed` whenever the memos have changed, with the
+ * tab that changed them, if one did; and `alive`. Streams end when the server is about to stop.
  */
 export function eventRoutes({ config, events, sessions, shutdown }: Dependencies) {
   const app = new Hono<Env>();
   const streams = new Set<EventStream>();
   let heartbeat: ReturnType<typeof setInterval> | undefined;
   const sendAll = () => {
-    for (const stream of streams) stream.send(COMMENT);
+    for (const stream of streams) stream.send(ALIVE);
   };
   shutdown.addEventListener('abort', () => {
     for (const stream of streams) stream.close();
@@ -40,7 +40,7 @@ export function eventRoutes({ config, events, sessions, shutdown }: Dependencies
       heartbeat = undefined;
     });
     // At once, so that the browser knows that it is connected.
-    stream.send(COMMENT);
+    stream.send(ALIVE);
     if (shutdown.aborted) stream.close();
     return c.body(stream.body, 200, { 'Content-Type': 'text/event-stream' });
   });

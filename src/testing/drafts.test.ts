@@ -104,6 +104,27 @@ describe('what is being typed', () => {
     await soon(() => drafts(page)).toEqual([]);
   });
 
+  test('is saved after that, too, when it was to be', async () => {
+    const { world, page } = await comeIn('under /memo');
+    let pass = () => {};
+    const held = new Promise<void>((resolve) => {
+      pass = resolve;
+    });
+    await page.route(`${world.page}memo`, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await composer(page).fill('첫째');
+    await saver(composer(page)).dblclick(); // once is meant
+    await composer(page).fill('둘째');
+    await page.keyboard.press('Control+Enter');
+    pass();
+    await soon(() => memosOn(page)).toEqual(['둘째', '첫째']);
+    expect(await world.texts()).toEqual(['둘째', '첫째']);
+    expect(await composer(page).inputValue()).toBe('');
+    expect(await drafts(page)).toEqual([]);
+  });
+
   test('in two tabs is lost in neither, nor saved twice', async () => {
     const { world, page, context } = await comeIn('under /memo');
     const other = await context.newPage();

@@ -326,6 +326,7 @@ describe.each([
       expect(await world.texts()).toHaveLength(1);
       await link(page, '휴지통').click();
       await cardButton(page, '회의 준비', '복원').click();
+      await composer(page).waitFor();
       await cardOf(page, '회의 준비').waitFor();
       expect(await world.texts()).toEqual(before);
     });

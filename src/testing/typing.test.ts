@@ -195,6 +195,7 @@ describe('while a syllable is being composed', () => {
       await page.unroute(`${world.page}memo`);
       await page.keyboard.press('Control+Enter');
       await soon(() => world.texts()).toEqual(['닭', '씀', '보낸 0']);
+      await soon(() => composer(page).inputValue()).toBe('');
     });
     await step('what is half composed is kept like any other text', async () => {
       await composer(page).focus();

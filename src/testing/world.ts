@@ -234,9 +234,9 @@ function watch(
     return answer?.yes ? dialog.accept() : dialog.dismiss();
   });
   context.on('request', (request) => {
-    if (request.isNavigationRequest()) listening.delete(request.frame().page());
     if (!isAllowed(request.url())) complaints.push(`request: ${request.url()}`);
   });
+  context.on('page', (page) => page.on('domcontentloaded', () => listening.delete(page)));
   context.on('response', (response) => {
     if (response.url().endsWith('/memo/events') && response.ok()) {
       listening.add(response.frame().page());
