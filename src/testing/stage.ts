@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
 import { type PrivateRedis, startRedis } from '../../scripts/redis.ts';
+import type { RedisClient } from '../memos.ts';
 import { createSessionStore, randomToken } from '../sessions.ts';
 
 /** The longest that a request may take, whatever is broken, in ms; and a little for the machine. */
@@ -41,7 +42,7 @@ export function connectTo(url: string): Redis {
 }
 
 /** Somebody with a session. */
-export async function comeIn(redis: Redis, id = randomToken()) {
+export async function comeIn(redis: RedisClient, id = randomToken()) {
   const cookie = `userId=${await createSessionStore(redis).begin({ id, name: '김메모' })}`;
   const stored = async () =>
     (await redis.lrange(`user:${id}:memos`, 0, -1)).map((it) => JSON.parse(it).text as string);

@@ -1,0 +1,41 @@
+/** What the product is made of: exact versions, no code that runs on installing, licences that allow it. */
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+
+interface Locked {
+  version?: string;
+  license?: string;
+  dev?: boolean;
+  integrity?: string;
+  hasInstallScript?: boolean;
+}
+
+const read = async (name: string) =>
+  JSON.parse(await readFile(new URL(`../${name}`, import.meta.url), 'utf8'));
+const manifest = await read('package.json');
+const lock: Record<string, Locked> = (await read('package-lock.json')).packages;
+const installed = Object.entries(lock).filter(([path]) => path !== '');
+
+test('every version is exact, in the manifest and in the lock, with its checksum', () => {
+  const wanted = { ...manifest.dependencies, ...manifest.devDependencies };
+  for (const [name, version] of Object.entries(wanted)) {
+    expect([name, version]).toEqual([name, expect.stringMatching(/^\d+\.\d+\.\d+$/)]);
+    expect(lock[`node_modules/${name}`]?.version).toBe(version);
+  }
+  for (const [path, { integrity }] of installed) {
+    expect([path, integrity]).toEqual([path, expect.stringMatching(/^sha512-/)]);
+  }
+});
+
+test('nothing that runs in production wants to run when it is installed', () => {
+  const scripted = installed.filter(([, { dev, hasInstallScript }]) => !dev && hasInstallScript);
+  expect(scripted).toEqual([]);
+});
+
+test('every licence allows what we do with it', () => {
+  const allowed = /^(MIT|ISC|0BSD|BSD-[23]-Clause|Apache-2\.0)$/;
+  const others = installed
+    .filter(([, { dev }]) => !dev)
+    .filter(([, { license }]) => !allowed.test(license ?? ''));
+  expect(others).toEqual([]);
+});

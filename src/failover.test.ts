@@ -1,0 +1,255 @@
+/** A primary dies under load: under sentinels and in a cluster, with replicas that take its place. */
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Cluster, Redis } from 'ioredis';
+import { expect, onTestFinished, test } from 'vitest';
+import { findFreePort, findRedis, type PrivateRedis, startRedis } from '../scripts/redis.ts';
+import { startServer } from './testing/server.ts';
+import { ask, comeIn, compare, connectTo, expectReady, startWriters } from './testing/stage.ts';
+
+const PASSWORD = 'failover';
+const auth = `:${PASSWORD}@`;
+
+/** A folder, and Redis servers in it that end with the test. */
+async function makeHouse() {
+  const dir = await mkdtemp(join(tmpdir(), 'memo-failover-'));
+  onTestFinished(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
+  return {
+    dir,
+    async start(name: string, config: Record<string, string>): Promise<PrivateRedis> {
+      const redis = await startRedis({
+        dir: join(dir, name),
+        password: PASSWORD,
+        config: { masterauth: PASSWORD, 'min-replicas-to-write': '1', ...config },
+      });
+      onTestFinished(() => redis.kill());
+      return redis;
+    },
+  };
+}
+
+const tell = (what: string, tally: ReturnType<typeof compare>, took: number) =>
+  console.log(
+    `${what}: ${tally.acknowledged} acknowledged, ${tally.lost.length} lost, ${tally.doubled.length} doubled; writing again after ${took} ms`,
+  );
+
+/** How long nobody was answered with a success, at the longest, in ms. */
+function watchGaps(tally: { acknowledged: string[][] }) {
+  const count = () => tally.acknowledged.reduce((sum, it) => sum + it.length, 0);
+  let [seen, since, longest] = [count(), performance.now(), 0];
+  const timer = setInterval(() => {
+    if (count() > seen) [seen, since] = [count(), performance.now()];
+    longest = Math.max(longest, Math.round(performance.now() - since));
+  }, 10);
+  onTestFinished(() => clearInterval(timer));
+  return () => longest;
+}
+
+test('three sentinels put a replica into the place of a primary that was killed', {
+  timeout: 60_000,
+}, async () => {
+  const house = await makeHouse();
+  const primary = await house.start('primary', {});
+  const replica = await house.start('replica', { replicaof: `127.0.0.1 ${primary.port}` });
+  const program = await findRedis();
+  const ports = [await findFreePort(), await findFreePort(), await findFreePort()];
+  for (const port of ports) {
+    const file = join(house.dir, `sentinel-${port}.conf`);
+    await writeFile(
+      file,
+      [
+        `port ${port}`,
+        'bind 127.0.0.1',
+        `dir ${house.dir}`,
+        `sentinel monitor memo 127.0.0.1 ${primary.port} 2`,
+        `sentinel auth-pass memo ${PASSWORD}`,
+        'sentinel down-after-milliseconds memo 1000',
+        'sentinel failover-timeout memo 5000',
+      ].join('\n'),
+    );
+    const sentinel = spawn(program.path, [file, '--sentinel'], {
+      env: { ...process.env, ...program.env },
+      stdio: 'ignore',
+    });
+    onTestFinished(() => void sentinel.kill('SIGKILL'));
+  }
+  const sentinel = new Redis(ports[0]!, { enableReadyCheck: false, retryStrategy: () => 50 });
+  sentinel.on('error', () => {}); // until it listens
+  onTestFinished(() => sentinel.disconnect());
+  // All know each other and the replica.
+  await expect
+    .poll(async () => String(await sentinel.call('SENTINEL', 'CKQUORUM', 'memo').catch(String)), {
+      timeout: 15_000,
+    })
+    .toContain('OK 3 usable');
+  await expect
+    .poll(async () => ((await sentinel.call('SENTINEL', 'REPLICAS', 'memo')) as unknown[]).length)
+    .toBe(1);
+
+  const hosts = ports.map((port) => `127.0.0.1:${port}`).join(',');
+  const server = await startServer({ REDIS_URL: `redis+sentinel://${auth}${hosts}/memo` });
+  const url = `http://127.0.0.1:${server.port}`;
+  await expectReady(url);
+  const person = await comeIn(connectTo(primary.url));
+  const writers = startWriters([url], person);
+  const gap = watchGaps(writers.tally);
+  await expect.poll(() => writers.tally.acknowledged.flat().length).toBeGreaterThan(50);
+  await primary.kill();
+  const promoted = connectTo(replica.url);
+  await expect.poll(async () => (await promoted.role())[0], { timeout: 20_000 }).toBe('master');
+  // It has no replica of its own now: writes are refused until somebody decides otherwise.
+  await promoted.config('SET', 'min-replicas-to-write', '0');
+  const before = writers.tally.acknowledged.flat().length;
+  await expect
+    .poll(() => writers.tally.acknowledged.flat().length, { timeout: 20_000 })
+    .toBeGreaterThan(before + 50);
+  const tally = await writers.stop();
+  const stored = (await promoted.lrange(`user:${person.id}:memos`, 0, -1)).map(
+    (memo) => JSON.parse(memo).text,
+  );
+  const result = compare(tally, stored);
+  tell('sentinels', result, gap());
+  expect(result).toMatchObject({ lost: [], doubled: [], disordered: [] });
+  expect((await ask(`${url}/memo`, person)).status).toBe(200);
+});
+
+/** Three primaries, each with a replica, with all slots served. */
+async function startCluster(house: Awaited<ReturnType<typeof makeHouse>>) {
+  const config = { 'cluster-enabled': 'yes', 'cluster-node-timeout': '1500' };
+  const nodes = await Promise.all(
+    ['a', 'b', 'c', 'd', 'e', 'f'].map((name) =>
+      house.start(name, { ...config, 'min-replicas-to-write': '0' }),
+    ),
+  );
+  const clients = nodes.map((node) => connectTo(node.url));
+  const slots = [0, 5461, 10923, 16384];
+  for (const [i, client] of clients.entries()) {
+    if (i < 3) await client.cluster('ADDSLOTSRANGE', slots[i]!, slots[i + 1]! - 1);
+    await client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
+  }
+  for (const node of nodes.slice(1)) await clients[0]!.cluster('MEET', '127.0.0.1', node.port);
+  const info = () =>
+    Promise.all(clients.map((client) => client.cluster('INFO') as Promise<string>));
+  await expect
+    .poll(info, { timeout: 20_000 })
+    .toSatisfy((all: string[]) => all.every((it) => /known_nodes:6/.test(it)));
+  const ids = (await Promise.all(
+    clients.map((client) => client.call('CLUSTER', 'MYID')),
+  )) as string[];
+  for (let i = 0; i < 3; i++) {
+    await expect
+      .poll(() => clients[i + 3]!.call('CLUSTER', 'REPLICATE', ids[i]!).catch(String), {
+        timeout: 10_000,
+      })
+      .toBe('OK');
+  }
+  await expect
+    .poll(info, { timeout: 20_000 })
+    .toSatisfy((all: string[]) => all.every((it) => /cluster_state:ok/.test(it)));
+  await expect
+    .poll(async () => Promise.all(clients.slice(0, 3).map((it) => it.info('replication'))))
+    .toSatisfy((all: string[]) => all.every((it) => /connected_slaves:1/.test(it)));
+  const hosts = nodes.map(({ port }) => `127.0.0.1:${port}`).join(',');
+  return { nodes, clients, ids, url: `redis+cluster://${auth}${hosts}` };
+}
+
+function connectToCluster(nodes: PrivateRedis[]): Cluster {
+  const client = new Cluster(
+    nodes.map(({ port }) => ({ host: '127.0.0.1', port })),
+    { redisOptions: { password: PASSWORD } },
+  );
+  client.on('error', () => {}); // one of its nodes is killed on purpose
+  onTestFinished(() => client.disconnect());
+  return client;
+}
+
+/** Reads a person's memos from wherever they lie. */
+async function readFrom(cluster: Awaited<ReturnType<typeof startCluster>>, id: string) {
+  const client = connectToCluster(cluster.nodes);
+  return (await client.lrange(`user:${id}:memos`, 0, -1)).map((memo) => JSON.parse(memo).text);
+}
+
+test('in a cluster every route works, a primary may die, and slots may move', {
+  timeout: 90_000,
+}, async () => {
+  const house = await makeHouse();
+  const cluster = await startCluster(house);
+  const { nodes, clients, ids } = cluster;
+  const server = await startServer({ REDIS_URL: cluster.url });
+  const url = `http://127.0.0.1:${server.port}`;
+  await expectReady(url);
+
+  // People whose keys lie on different nodes.
+  const admin = connectToCluster(nodes);
+  const people = [];
+  for (let i = 0; i < 6; i++) people.push(await comeIn(admin));
+  for (const person of people) {
+    const send = (method: string, path: string, body?: unknown) =>
+      ask(url + path, person, { method, body });
+    const { id } = JSON.parse((await send('POST', '/memo', { text: '- [ ] 글' })).text);
+    for (const [method, path, body, expected] of [
+      ['GET', '/memo', undefined, 200],
+      ['GET', '/memo?q=글', undefined, 200],
+      ['GET', `/memo/${id}`, undefined, 200],
+      ['PATCH', `/memo/${id}`, { text: '- [ ] 새 글', pin: true }, 200],
+      ['DELETE', `/memo/${id}`, undefined, 204],
+      ['GET', '/trash', undefined, 200],
+      ['POST', `/memo/${id}/restore`, undefined, 200],
+      ['GET', '/', undefined, 200],
+      ['GET', '/sessions', undefined, 200],
+    ] as const) {
+      expect([path, (await send(method, encodeURI(path), body)).status]).toEqual([path, expected]);
+    }
+  }
+
+  // Somebody writes while the slot of their memos moves to another node.
+  const mover = people[0]!;
+  const moving = startWriters([url], mover, 2);
+  await expect.poll(() => moving.tally.acknowledged.flat().length).toBeGreaterThan(20);
+  const key = `user:${mover.id}:memos`;
+  const slot = Number(await clients[0]!.cluster('KEYSLOT', key));
+  const from = [0, 1, 2].find((i) => slot < [5461, 10923, 16384][i]!)!;
+  const to = (from + 1) % 3;
+  await clients[to]!.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', ids[from]!);
+  await clients[from]!.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', ids[to]!);
+  for (;;) {
+    const keys = (await clients[from]!.call('CLUSTER', 'GETKEYSINSLOT', slot, 10)) as string[];
+    if (keys.length === 0) break;
+    const target = ['127.0.0.1', nodes[to]!.port, '', 0, 5000] as const;
+    await clients[from]!.call('MIGRATE', ...target, 'AUTH', PASSWORD, 'KEYS', ...keys);
+    await delay(100);
+  }
+  for (const i of [to, from]) await clients[i]!.call('CLUSTER', 'SETSLOT', slot, 'NODE', ids[to]!);
+  const before = moving.tally.acknowledged.flat().length;
+  await expect
+    .poll(() => moving.tally.acknowledged.flat().length, { timeout: 10_000 })
+    .toBeGreaterThan(before + 20);
+  const moved = compare(await moving.stop(), await readFrom(cluster, mover.id));
+  tell('a slot moved', moved, 0);
+  expect(moved).toMatchObject({ lost: [], doubled: [] });
+
+  // The primary with somebody's memos dies.
+  const victim = people.find(({ id }) => id !== mover.id)!;
+  const hit = Number(await clients[0]!.cluster('KEYSLOT', `user:${victim.id}:memos`));
+  const node = [0, 1, 2].find((i) => hit < [5461, 10923, 16384][i]!)!;
+  await clients[node]!.config('SET', 'min-replicas-to-write', '1');
+  const writers = startWriters([url], victim);
+  const gap = watchGaps(writers.tally);
+  await expect.poll(() => writers.tally.acknowledged.flat().length).toBeGreaterThan(50);
+  await nodes[node]!.kill();
+  await expect
+    .poll(async () => (await clients[node + 3]!.role())[0], { timeout: 20_000 })
+    .toBe('master');
+  const then = writers.tally.acknowledged.flat().length;
+  await expect
+    .poll(() => writers.tally.acknowledged.flat().length, { timeout: 20_000 })
+    .toBeGreaterThan(then + 50);
+  const tally = await writers.stop();
+  const stored = await readFrom(cluster, victim.id);
+  const result = compare(tally, stored);
+  tell('a primary of the cluster killed', result, gap());
+  expect(result).toMatchObject({ lost: [], doubled: [], disordered: [] });
+});

@@ -1,0 +1,237 @@
+/** Whatever is sent: never a 5xx with a healthy Redis, never a word of what is inside, never a crash. */
+import { connect } from 'node:net';
+import fc from 'fast-check';
+import { beforeAll, expect, test } from 'vitest';
+import { createTestApp } from './testing/app.ts';
+import { type Server, startServer } from './testing/server.ts';
+
+const { app, log, logIn } = createTestApp();
+type Person = Awaited<ReturnType<typeof logIn>>;
+let me: Person;
+let server: Server;
+const unhandled: unknown[] = [];
+beforeAll(async () => {
+  process.on('unhandledRejection', (reason) => unhandled.push(reason));
+  me = await logIn();
+  server = await startServer();
+});
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'X'];
+const SEGMENTS = ['memo', 'trash', 'sessions', 'assets', 'login', 'oauth2', 'settings', 'events'];
+const TAILS = [
+  'pin',
+  'task',
+  'delete',
+  'restore',
+  'purge',
+  'empty',
+  'end',
+  '1',
+  '9007199254740993',
+];
+
+const path = fc
+  .tuple(
+    fc.array(
+      fc.oneof(
+        { weight: 4, arbitrary: fc.constantFrom(...SEGMENTS, ...TAILS) },
+        fc.webSegment(),
+        fc.string({ maxLength: 8 }).map(encodeURIComponent),
+      ),
+      { maxLength: 4 },
+    ),
+    fc.option(fc.webQueryParameters(), { nil: undefined }),
+    fc.dictionary(
+      fc.constantFrom(
+        'q',
+        'before',
+        'through',
+        'limit',
+        'edit',
+        'deleted',
+        'state',
+        'code',
+        'error',
+      ),
+      fc.oneof(fc.string({ unit: 'binary', maxLength: 30 }), fc.nat().map(String)),
+      { maxKeys: 3 },
+    ),
+  )
+  .map(([segments, raw, named]) => {
+    const query = new URLSearchParams(Object.entries(named).map(([name, value]) => [name, value]));
+    return `/${segments.join('/')}?${query}${raw ? `&${raw}` : ''}`;
+  });
+
+const header = fc
+  .string({ unit: fc.constantFrom(...'aZ09 ,;="/*.%-'), maxLength: 40 })
+  .map((value) => value.trim());
+const headers = fc.record(
+  {
+    Accept: fc.oneof(fc.constantFrom('text/html', 'application/json', '*/*'), header),
+    'Accept-Language': header,
+    'Accept-Encoding': fc.oneof(fc.constantFrom('br', 'gzip'), header),
+    'Content-Type': fc.oneof(
+      fc.constantFrom('application/json', 'application/x-www-form-urlencoded', 'text/plain'),
+      header,
+    ),
+    'If-Match': fc.oneof(fc.constantFrom('*', '"1"'), header),
+    'Idempotency-Key': header,
+    'HX-Request': fc.constantFrom('true', 'false'),
+    'Memo-Tab': header,
+    'Sec-Fetch-Site': fc.constantFrom('same-origin', 'none', 'cross-site'),
+    Origin: fc.constantFrom('http://localhost:8000', 'null', 'https://evil.example'),
+    'X-Forwarded-For': header,
+    Referer: header,
+    Cookie: header,
+  },
+  { requiredKeys: [] },
+);
+
+const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 200 }), fc.string({ maxLength: 50 }));
+const body = fc.oneof(
+  fc.uint8Array({ maxLength: 300 }),
+  text,
+  fc.json(),
+  fc.record({ text: fc.oneof(text, fc.anything()), pin: fc.anything() }).map((it) => {
+    try {
+      return JSON.stringify(it) ?? '';
+    } catch {
+      return '{}';
+    }
+  }),
+  fc
+    .dictionary(
+      fc.constantFrom('text', 'key', 'version', 'person', 'line', 'done', 'pin', 'before', 'q'),
+      fc.oneof(text, fc.constantFrom('true', 'false', '0', '1')),
+    )
+    .map((fields) =>
+      String(new URLSearchParams(Object.entries(fields).map(([name, value]) => [name, value]))),
+    ),
+);
+
+/** What only somebody who looks inside could know. */
+const INTERNALS =
+  /\bat \S+ \(|node_modules|\/work\/|\.tsx?\b|ReplyError|TypeError|EVALSHA|redis:\/\/|user:\w+:memos|WRONGTYPE/;
+
+test('any request to the app gets an answer that is right in its form', {
+  timeout: 60_000,
+}, async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...METHODS),
+      path,
+      headers,
+      body,
+      fc.boolean(),
+      async (method, where, given, content, isMine) => {
+        const answer = await app.request(where, {
+          method,
+          headers: { ...given, ...(isMine && { Cookie: me.cookie }) } as Record<string, string>,
+          ...(!['GET', 'HEAD'].includes(method) && { body: content as BodyInit }),
+        });
+        // Naver is not there: whoever comes back from it is told so.
+        const login = where.startsWith('/oauth2');
+        expect(answer.status).toBeLessThan(login ? 504 : 500);
+        expect(answer.headers.get('X-Content-Type-Options')).toBe('nosniff');
+        expect(answer.headers.get('Content-Security-Policy')).toContain("default-src 'none'");
+        if (answer.headers.get('Content-Type') === 'text/event-stream') {
+          await answer.body!.cancel();
+          return;
+        }
+        const said = await answer.text();
+        expect(said).not.toMatch(INTERNALS);
+        if (answer.headers.get('Content-Type')?.includes('json')) JSON.parse(said);
+        // A log-out in between: somebody else goes on.
+        if (isMine && method === 'POST' && /^\/(logout|sessions)/.test(where)) me = await logIn();
+      },
+    ),
+    { numRuns: 1500 },
+  );
+  expect(unhandled).toEqual([]);
+  expect(log.filter((line) => line.includes('"request failed"'))).toEqual([]);
+});
+
+/** Sends bytes and resolves with what comes back until the server hangs up or says nothing more. */
+function sendRaw(bytes: Uint8Array): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(server.port, '127.0.0.1');
+    let said = '';
+    socket.on('data', (data) => {
+      said += data;
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(said));
+    socket.end(bytes);
+  });
+}
+
+const line = fc.oneof(
+  fc.constantFrom(
+    'GET / HTTP/1.1',
+    'POST /memo HTTP/1.1',
+    'GET //evil.example/ HTTP/1.1',
+    'Host: localhost',
+    'Host: a',
+    'Host:',
+    'Content-Length: 5',
+    'Content-Length: 5, 6',
+    'Content-Length: -1',
+    'Transfer-Encoding: chunked',
+    'Transfer-Encoding: chunked, identity',
+    'Transfer-Encoding : chunked',
+    'Connection: close',
+    'Expect: 100-continue',
+    'Upgrade: websocket',
+    '5',
+    'hello',
+    '0',
+    'ffffffffffffffff',
+    '',
+  ),
+  fc.string({ maxLength: 30 }),
+  fc.string({ unit: 'binary', maxLength: 20 }),
+);
+
+test('any bytes on a connection leave the server as it was', { timeout: 60_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.oneof(
+        fc
+          .array(line, { maxLength: 12 })
+          .map((lines) => Buffer.from(`${lines.join('\r\n')}\r\n\r\n`)),
+        fc.uint8Array({ maxLength: 200 }),
+      ),
+      async (bytes) => {
+        const said = await sendRaw(bytes);
+        expect(said).not.toMatch(/^HTTP\/1\.1 5/m);
+        expect(said).not.toMatch(INTERNALS);
+      },
+    ),
+    { numRuns: 400 },
+  );
+  expect(server.child.exitCode).toBeNull();
+  expect(server.stderr).toBe('');
+  expect((await fetch(`http://127.0.0.1:${server.port}/readyz`)).status).toBe(200);
+});
+
+test('two lengths and broken chunks never make one request two', async () => {
+  const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n';
+  const head = 'POST /memo HTTP/1.1\r\nHost: localhost\r\n';
+  const shapes = [
+    `${head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
+    `${head}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n${smuggled}`,
+    `${head}Content-Length: 0\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
+    `${head}Content-Length: +0\r\n\r\n${smuggled}`,
+    `${head}Transfer-Encoding: xchunked\r\n\r\n${smuggled}`,
+    `${head}Transfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n${smuggled}`,
+    `${head}Transfer-Encoding: chunked\r\n\r\n1;ext\n\r\na\r\n0\r\n\r\n${smuggled}`,
+    `${head}Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n${smuggled}`,
+    `${head}Content-Length : 0\r\n\r\n${smuggled}`,
+    `${head}X: a\r\n Content-Length: 0\r\n\r\n${smuggled}`,
+  ];
+  for (const shape of shapes) {
+    const said = await sendRaw(Buffer.from(shape, 'latin1'));
+    expect([shape, said.match(/^HTTP\/1\.1 \d+/gm)]).toEqual([shape, ['HTTP/1.1 400']]);
+  }
+  expect(server.lines.join()).not.toContain('/smuggled');
+});
