@@ -189,7 +189,10 @@ test('in a cluster every route works, a primary may die, and slots may move', {
   for (const person of people) {
     const send = (method: string, path: string, body?: unknown) =>
       ask(url + path, person, { method, body });
-    const { id } = JSON.parse((await send('POST', '/memo', { text: '- [ ] 글' })).text);
+    const added = await send('POST', '/memo', { text: '- [ ] 글' });
+    if (added.status !== 201) console.log(added.text, server.lines.slice(-3), String(await clients[0]!.cluster('NODES')));
+    expect(added.status).toBe(201);
+    const { id } = JSON.parse(added.text);
     for (const [method, path, body, expected] of [
       ['GET', '/memo', undefined, 200],
       ['GET', '/memo?q=글', undefined, 200],
@@ -238,7 +241,9 @@ test('in a cluster every route works, a primary may die, and slots may move', {
   await clients[node]!.config('SET', 'min-replicas-to-write', '1');
   const writers = startWriters([url], victim);
   const gap = watchGaps(writers.tally);
-  await expect.poll(() => writers.tally.acknowledged.flat().length).toBeGreaterThan(50);
+  await expect
+    .poll(() => writers.tally.acknowledged.flat().length, { timeout: 10_000 })
+    .toBeGreaterThan(50);
   await nodes[node]!.kill();
   await expect
     .poll(async () => (await clients[node + 3]!.role())[0], { timeout: 20_000 })

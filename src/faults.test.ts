@@ -31,7 +31,7 @@ const write = (stage: Stage, text: string, key = text) =>
   ask(stage.at('/memo'), stage.person, {
     method: 'POST',
     body: { text },
-    headers: { 'Idempotency-Key': key },
+    headers: { 'Idempotency-Key': encodeURIComponent(key) },
   });
 
 /** Every kind of request at once; each is answered in time, rightly. */

@@ -50,6 +50,8 @@ export async function connectRedis(
       clusterRetryStrategy: retryStrategy,
       // A node that restarts is reconnected, not only found again by a redirection.
       clusterNodeRetryStrategy: retryStrategy,
+      // As such a node stays known, nothing else would ask who has taken its place, in ms.
+      slotsRefreshInterval: 1000,
       // Certificates are issued for names, so names are what TLS connects to.
       ...(target.tls && { dnsLookup: (address, callback) => callback(null, address) }),
       // Commands on a failed node: rejected as elsewhere, not tried again behind our back.

@@ -14,7 +14,7 @@ export interface Fault {
   loseReplies?: boolean;
   /** cuts the connection after this many bytes of what is sent */
   cutAfter?: number;
-  /** neither passes nor ends anything: a peer that is gone without a word */
+  /** neither passes nor ends anything, for good: a peer that is gone without a word */
   silent?: boolean;
   /** takes no new connections, and cuts those that there are */
   gone?: boolean;
@@ -43,8 +43,10 @@ export async function startFaultProxy(port: number, host = '127.0.0.1') {
   /** Pieces keep their order, however long each of them is held back. */
   const passOn = (from: Socket, to: Socket, decide: (chunk: Buffer) => Buffer | undefined) => {
     let last = Promise.resolve();
+    let isDead = false;
     from.on('data', (chunk) => {
-      if (fault.silent) return;
+      isDead ||= fault.silent === true;
+      if (isDead) return;
       const decided = decide(chunk as Buffer);
       if (decided) last = last.then(() => pass(decided, to));
     });
