@@ -190,7 +190,6 @@ test('in a cluster every route works, a primary may die, and slots may move', {
     const send = (method: string, path: string, body?: unknown) =>
       ask(url + path, person, { method, body });
     const added = await send('POST', '/memo', { text: '- [ ] 글' });
-    if (added.status !== 201) console.log(added.text, server.lines.slice(-3), String(await clients[0]!.cluster('NODES')));
     expect(added.status).toBe(201);
     const { id } = JSON.parse(added.text);
     for (const [method, path, body, expected] of [

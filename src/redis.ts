@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisTarget } from './config.ts';
 
@@ -76,7 +78,17 @@ export async function connectRedis(
   report(client, target, log);
   // A first failure is in the log already, and connecting goes on; the server starts all the same.
   await client.connect().catch(() => {});
+  if (client instanceof Cluster) await connectNodes(client);
   return client;
+}
+
+/** A node is connected by the first command for it, which would be refused: so do it before that. */
+async function connectNodes(cluster: Cluster): Promise<void> {
+  const nodes = cluster.nodes('master').map((node) => {
+    if (node.status === 'ready') return undefined;
+    return node.status === 'wait' ? node.connect() : once(node, 'ready');
+  });
+  await Promise.race([Promise.allSettled(nodes), delay(2000)]);
 }
 
 /**
