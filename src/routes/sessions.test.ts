@@ -1,0 +1,106 @@
+/** Where somebody is logged in: a list, an end for each, and one for all. */
+import { describe, expect, test } from 'vitest';
+import { createSessionStore } from '../sessions.ts';
+import { connect, createTestApp } from '../testing/app.ts';
+
+const { app, sessions, redis, logIn } = createTestApp();
+const PHONE =
+  'Mozilla/5.0 (Linux; Android 15; SM-S928N) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/27.0 Chrome/125.0.0.0 Mobile Safari/537.36';
+const LAPTOP =
+  'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Whale/4.33.325.13 Safari/537.36';
+
+/** The ids that the page has buttons for, and what it calls each session. */
+async function readList(cookie: string) {
+  const html = await (await app.request('/sessions', { headers: { Cookie: cookie } })).text();
+  return {
+    html,
+    ids: Array.from(html.matchAll(/action="\/sessions\/([0-9a-f]{16})\/end"/g), ([, id]) => id!),
+    names: Array.from(html.matchAll(/<div class="text" id="s\w+">([^<]*)</g), ([, name]) => name),
+  };
+}
+
+const post = (cookie: string, path: string) =>
+  app.request(path, { method: 'POST', headers: { Cookie: cookie }, body: new URLSearchParams() });
+const isIn = async (cookie: string) =>
+  (await app.request('/memo', { headers: { Cookie: cookie } })).status === 200;
+
+describe('somebody’s sessions', () => {
+  test('are listed by what they run in, the one that asks without an end', async () => {
+    const me = await logIn();
+    await sessions.begin({ id: me.id, name: me.name }, PHONE);
+    await sessions.begin({ id: me.id, name: me.name }, LAPTOP);
+    await sessions.begin({ id: me.id, name: me.name }, '<b>curl</b>'.repeat(100));
+    const { html, ids, names } = await readList(me.cookie);
+    expect(names.toSorted()).toEqual(
+      [
+        'Samsung Internet · Android',
+        'Whale · Windows',
+        '알 수 없는 브라우저',
+        '알 수 없는 브라우저',
+      ].toSorted(),
+    );
+    expect(ids).toHaveLength(3);
+    expect(html.match(/지금 이 브라우저/g)).toHaveLength(1);
+    expect(html).not.toContain('<b>curl');
+    for (const stored of await Promise.all(
+      (await redis.smembers(`user:${me.id}:sessions`)).map((hash) => redis.get(`session:${hash}`)),
+    )) {
+      expect(JSON.parse(stored!).browser.length).toBeLessThanOrEqual(250);
+    }
+  });
+
+  test('end one by one', async () => {
+    const me = await logIn();
+    const phone = `userId=${await sessions.begin({ id: me.id, name: me.name }, PHONE)}`;
+    const [id] = (await readList(me.cookie)).ids;
+    const answer = await post(me.cookie, `/sessions/${id}/end`);
+    expect([answer.status, answer.headers.get('Location')]).toEqual([303, '/sessions']);
+    expect([await isIn(me.cookie), await isIn(phone)]).toEqual([true, false]);
+    expect((await readList(me.cookie)).ids).toEqual([]);
+    expect(await redis.scard(`user:${me.id}:sessions`)).toBe(1);
+  });
+
+  test('end all at once, and nobody else’s', async () => {
+    const [me, other] = [await logIn(), await logIn()];
+    const phone = `userId=${await sessions.begin({ id: me.id, name: me.name }, PHONE)}`;
+    const answer = await post(me.cookie, '/sessions/end');
+    expect([answer.status, answer.headers.get('Location')]).toEqual([303, '/']);
+    expect(answer.headers.get('Set-Cookie')).toMatch(/^userId=; Max-Age=0/);
+    expect([await isIn(me.cookie), await isIn(phone)]).toEqual([false, false]);
+    expect(await isIn(other.cookie)).toBe(true);
+    expect(await redis.exists(`user:${me.id}:sessions`)).toBe(0);
+  });
+
+  test('say when they were used last, to the hour, and begin and end by the clock', async () => {
+    const HOUR = 3_600_000; // ms
+    let now = Date.now() - 100 * 24 * HOUR;
+    const clock = createSessionStore(connect(), () => now);
+    const me = await logIn();
+    const token = await clock.begin({ id: me.id, name: me.name });
+    const began = now;
+    const used = async () => (await clock.list(me.id)).find((it) => it.began === began)!.used;
+    now += HOUR / 2;
+    await clock.find(token);
+    expect(await used()).toBe(began);
+    // As Redis would have it by then: its own clock has not moved.
+    const [session] = (await clock.list(me.id)).filter((it) => it.began === began);
+    const hash = (await redis.smembers(`user:${me.id}:sessions`)).find((it) =>
+      it.startsWith(session!.id),
+    )!;
+    await redis.pexpire(`session:${hash}`, 29 * 24 * HOUR);
+    now += 24 * HOUR;
+    await clock.find(token);
+    expect(await used()).toBe(now);
+    now = began + 180 * 24 * HOUR + 1;
+    expect(await clock.find(token)).toBeUndefined();
+  });
+
+  test('that have ended cannot be brought back by being used at that moment', async () => {
+    const me = await logIn();
+    const token = await sessions.begin({ id: me.id, name: me.name });
+    const session = (await sessions.find(token))!;
+    await redis.pexpire(`session:${session.hash}`, 1000); // due to be prolonged
+    await Promise.all([sessions.find(token), sessions.end(session), sessions.find(token)]);
+    expect(await redis.exists(`session:${session.hash}`)).toBe(0);
+  });
+});
