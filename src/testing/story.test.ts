@@ -545,6 +545,7 @@ describe('who reads English', () => {
       await button(page, 'Undo').click();
       await soon(() => memosOn(page)).toEqual(['What I wrote']);
       await link(page, 'Edit').click();
+      await page.locator('.editor').waitFor();
       await world.redis.del(...(await world.redis.keys('session:*')));
       await page.locator('.editor').getByRole('button', { name: 'Save' }).click();
       await page.getByRole('alert').getByText('You are not logged in').waitFor();
