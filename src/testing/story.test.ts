@@ -434,8 +434,8 @@ describe('whoever comes by keyboard', () => {
         return height > 0 && bottom > 0 && top < innerHeight ? [index] : [];
       });
     }, CONTROLS);
-    // Two in the bar, two to search, two to write, four at each memo, and the trash.
-    expect(visible.length).toBe(6 + 3 * 4 + 1);
+    // Two in the bar, two to search, two to write, four at each memo, the trash and the sessions.
+    expect(visible.length).toBe(6 + 3 * 4 + 2);
 
     const reached = new Set<number>();
     const unmarked: string[] = [];
