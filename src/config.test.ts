@@ -88,6 +88,9 @@ describe('good values', () => {
     ['NAVER_AUTH_URL', 'http://[::1]:9000', { naver: { authUrl: 'http://[::1]:9000' } }],
     ['NAVER_API_URL', 'http://localhost:9/', { naver: { apiUrl: 'http://localhost:9' } }],
     ['NAVER_API_URL', 'https://example.com:443', { naver: { apiUrl: 'https://example.com' } }],
+    ['TRUST_PROXY', '2', { trustProxy: 2 }],
+    ['WRITES_PER_MINUTE', '0', { writesPerMinute: 0 }],
+    ['LOGINS_PER_MINUTE', '1000', { loginsPerMinute: 1000 }],
     ['LOG_LEVEL', 'trace', { logLevel: 'trace' }],
     ['LOG_LEVEL', 'silent', { logLevel: 'silent' }],
   ])('%s=%s is taken as it is meant', (name, value, expected) => {
@@ -131,6 +134,9 @@ describe('wrong values', () => {
       'NAVER_CLIENT_SECRET',
       value,
     ]),
+    ...['TRUST_PROXY', 'WRITES_PER_MINUTE', 'LOGINS_PER_MINUTE'].flatMap((name) =>
+      ['-1', '1.5', '1e3', 'true', ' 1', '10000000'].map((value) => [name, value] as const),
+    ),
     ...['NAVER_AUTH_URL', 'NAVER_API_URL'].flatMap((name) =>
       [
         'nid.example.com',
