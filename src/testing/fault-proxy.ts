@@ -10,8 +10,8 @@ export interface Fault {
   delay?: number;
   /** passes one byte at a time, each in a packet of its own */
   trickle?: boolean;
-  /** passes requests on, and cuts the connection instead of passing on what comes back */
-  loseReplies?: boolean;
+  /** passes requests on, and cuts the connection instead of passing on the answer to one like this */
+  loseReplies?: RegExp;
   /** cuts the connection after this many bytes of what is sent */
   cutAfter?: number;
   /** neither passes nor ends anything, for good: a peer that is gone without a word */
@@ -65,7 +65,9 @@ export async function startFaultProxy(port: number, host = '127.0.0.1') {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
     }
+    let isLost = false;
     passOn(client, redis, (chunk) => {
+      isLost ||= fault.loseReplies?.test(chunk.toString('latin1')) ?? false;
       if (fault.cutAfter === undefined) return chunk;
       const left = fault.cutAfter - sent;
       sent += chunk.length;
@@ -76,7 +78,7 @@ export async function startFaultProxy(port: number, host = '127.0.0.1') {
       return undefined;
     });
     passOn(redis, client, (chunk) => {
-      if (!fault.loseReplies) return chunk;
+      if (!isLost) return chunk;
       client.destroy();
       redis.destroy();
       return undefined;
