@@ -111,7 +111,7 @@ const body = fc.oneof(
 
 /** What only somebody who looks inside could know. */
 const INTERNALS =
-  /\bat \S+ \(|node_modules|\/work\/|\.tsx?\b|ReplyError|TypeError|EVALSHA|redis:\/\/|user:\w+:memos|WRONGTYPE/;
+  /\bat \S+ \(|node_modules|\.tsx?\b|ReplyError|TypeError|EVALSHA|redis:\/\/|user:\w+:memos|WRONGTYPE/;
 
 test('any request to the app gets an answer that is right in its form', {
   timeout: 60_000,
