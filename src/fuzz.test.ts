@@ -1,7 +1,7 @@
 /** Whatever is sent: never a 5xx with a healthy Redis, never a word of what is inside, never a crash. */
 import { connect } from 'node:net';
 import fc from 'fast-check';
-import { beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestApp } from './testing/app.ts';
 import { type Server, startServer } from './testing/server.ts';
 
@@ -15,6 +15,7 @@ beforeAll(async () => {
   me = await logIn();
   server = await startServer();
 });
+afterAll(() => server.stop('SIGKILL'));
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'X'];
 const SEGMENTS = ['memo', 'trash', 'sessions', 'assets', 'login', 'oauth2', 'settings', 'events'];
