@@ -6,7 +6,7 @@
  * disk, and ends with the process that started it, however that one ends.
  */
 import { execFile, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import * as fs from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
@@ -324,14 +324,24 @@ async function askServer(url: string) {
   }
 }
 
-/** A port of 127.0.0.1 that nobody listened on a moment ago. */
+/**
+ * A port that nobody listened on a moment ago; nor is it one of those that the system gives to
+ * outgoing connections, which take them all the time.
+ */
 export async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    // A node of a cluster also takes the port 10,000 above its own.
+    const port = randomInt(10_000, 22_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, () => resolve(true));
+    });
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** One argument as redis.conf wants it: each byte that could mean anything else is spelled out. */
