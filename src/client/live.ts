@@ -22,10 +22,22 @@ on('htmx:finally:request', (request) => {
   if (missed) refresh();
 });
 
+// What was asked for while nothing stood in the way must not take the place of what has come since.
+on('htmx:after:request', (request, event) => {
+  if (isOwn(request) || request.request.headers['HX-History-Restore-Request']) return;
+  if (isLive() && !isBusy()) return;
+  event.preventDefault();
+  refresh();
+});
+
+/** A page with a question on it waits for an answer. */
+const isLive = () => main().dataset.live !== undefined;
+const isBusy = () => isComposing() || underWay > 0;
+
 /** Asks for the page as it is now. */
 function refresh(): void {
-  if (main().dataset.live === undefined) return; // a question is on the page: it waits for an answer
-  missed = isComposing() || underWay > 0;
+  if (!isLive()) return;
+  missed = isBusy();
   if (!missed) {
     htmx.ajax('GET', location.pathname + location.search, {
       target: '#main',

@@ -296,6 +296,42 @@ describe('an edit of an old version', () => {
       expect(await world.texts()).toEqual(['내 글 3과 저쪽 글 4']);
     });
   });
+
+  test('is not taken away by news that were asked for before it', async () => {
+    const { world, laptop, phone, step } = await conflict();
+    await step('an answer that comes late', async () => {
+      await openEditor(laptop, '글');
+      await editor(laptop).fill('내 글');
+      let release!: () => void;
+      const released = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      let asked = false;
+      await laptop.route(/\?edit=/, async (route) => {
+        asked = true;
+        const response = await route.fetch();
+        await released;
+        await route.fulfill({ response });
+      });
+      await openEditor(phone, '글');
+      await editor(phone).fill('저쪽 글');
+      await saver(editor(phone)).click();
+      await soon(() => asked).toBe(true);
+      await saver(editor(laptop)).click();
+      await theirsOn(laptop).waitFor();
+      const over = laptop.evaluate(
+        () =>
+          new Promise((resolve) => {
+            document.addEventListener('htmx:finally:request', resolve, { once: true });
+          }).then(() => {}),
+      );
+      release();
+      await over;
+      expect(await theirsOn(laptop).innerText()).toContain('저쪽 글');
+      expect(await editor(laptop).inputValue()).toBe('내 글');
+      expect(await world.texts()).toEqual(['저쪽 글']);
+    });
+  });
 });
 
 test('one’s own changes are shown by their answers, and not asked for again', async () => {
