@@ -1,5 +1,9 @@
 /** What is acknowledged is kept, once and in its order, whatever breaks in between. */
+import { execFile } from 'node:child_process';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { findFreePort } from '../scripts/redis.ts';
 import { type Fault, startFaultProxy } from './testing/fault-proxy.ts';
@@ -10,13 +14,27 @@ import {
   compare,
   connectTo,
   expectReady,
+  makeFolder,
+  measure,
+  PATIENCE,
   startOwnRedis,
   startWriters,
 } from './testing/stage.ts';
 
+const run = promisify(execFile);
+
+/** Only root can have a small disk, and not every root. */
+const canMount = await run('unshare', ['--mount', 'true']).then(
+  () => true,
+  () => false,
+);
+
+/** The longest until all is well after Redis has come back, in ms; and a little for the machine. */
+const WHOLE_AGAIN = 2000 + 1000;
+
 /** The server, and Redis at the other end of a wire that can be bad. */
-async function startStage(config: Record<string, string> = {}) {
-  const redis = await startOwnRedis(config);
+async function startStage(config: Record<string, string> = {}, folder?: string) {
+  const redis = await startOwnRedis(config, folder);
   const wire = await startFaultProxy(redis.port);
   const url = redis.url.replace(`:${redis.port}`, `:${wire.port}`);
   const server = await startServer({ REDIS_URL: url });
@@ -34,12 +52,16 @@ const write = (stage: Stage, text: string, key = text) =>
     headers: { 'Idempotency-Key': encodeURIComponent(key) },
   });
 
+/** What is there before anything breaks. */
+async function writeFirst(stage: Stage): Promise<number> {
+  const answer = await write(stage, '먼저');
+  expect(answer.status).toBe(201);
+  return JSON.parse(answer.text).id;
+}
+
 /** Every kind of request at once; each is answered in time, rightly. */
-async function askEverything(stage: Stage, key: string) {
+async function askEverything(stage: Stage, first: number, key: string) {
   const { at, person } = stage;
-  const [id] = (await stage.admin.lrange(`user:${person.id}:memos`, 0, 0)).map(
-    (memo) => JSON.parse(memo).id,
-  );
   return Promise.all([
     ask(at('/'), person, { headers: { Accept: 'text/html' } }),
     ask(at('/memo'), person),
@@ -48,13 +70,13 @@ async function askEverything(stage: Stage, key: string) {
     ask(at('/trash'), person),
     write(stage, `${key} 1`),
     write(stage, `${key} 2`),
-    ask(at(`/memo/${id}`), person, { method: 'PATCH', body: { pin: true } }),
+    ask(at(`/memo/${first}`), person, { method: 'PATCH', body: { pin: true } }),
     ask(at('/readyz'), {}),
   ]);
 }
 
 describe('killed at any moment, with writers that do not give up,', () => {
-  const ROUNDS = 15;
+  const ROUNDS = 30;
   const report = (what: string, result: ReturnType<typeof compare>) =>
     console.log(
       `${what}: ${ROUNDS} rounds, ${result.acknowledged} acknowledged, ${result.lost.length} lost, ${result.doubled.length} doubled`,
@@ -92,6 +114,26 @@ describe('killed at any moment, with writers that do not give up,', () => {
     expect(result).toMatchObject({ lost: [], doubled: [], disordered: [] });
     expect(result.acknowledged).toBeGreaterThan(ROUNDS);
   });
+
+  test('a Redis that syncs every second loses no more than what was new then', async () => {
+    const { redis, server, person } = await startStage({ appendfsync: 'everysec' });
+    const writers = startWriters([`http://127.0.0.1:${server.port}`], person);
+    const kills: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      await delay(Math.random() * 200);
+      await redis.current().kill();
+      kills.push(performance.now());
+      await redis.again();
+    }
+    await expectReady(`http://127.0.0.1:${server.port}`);
+    const tally = await writers.stop();
+    const result = compare(tally, await person.stored());
+    report('Redis killed, appendfsync everysec', result);
+    const isNew = (text: string) =>
+      kills.some((at) => tally.times.get(text)! <= at && at - tally.times.get(text)! < 2000);
+    expect(result.lost.filter((text) => !isNew(text))).toEqual([]);
+    expect(result.doubled).toEqual([]);
+  });
 });
 
 describe('a wire that', () => {
@@ -106,13 +148,13 @@ describe('a wire that', () => {
 
   test.each(Object.entries(FAULTS))(
     '%s: all is answered, and nothing is doubled',
-    async (_, fault) => {
+    async (name, fault) => {
       const stage = await startStage();
       const { wire, server, person, at } = stage;
-      expect((await write(stage, '먼저')).status).toBe(201);
+      const first = await writeFirst(stage);
       wire.set(fault);
       for (let i = 0; i < 2; i++) {
-        for (const answer of await askEverything(stage, '사이')) {
+        for (const answer of await askEverything(stage, first, '사이')) {
           expect([200, 201, 503]).toContain(answer.status);
           if (answer.status === 503 && !answer.text.includes('"status":"unavailable"')) {
             expect(answer.headers.get('Retry-After') ?? 'readyz').toMatch(/^(\d+|readyz)$/);
@@ -120,7 +162,9 @@ describe('a wire that', () => {
         }
       }
       wire.set({});
-      await expectReady(at(''));
+      console.log(
+        `after a wire that ${name}: ready after ${await expectReady(at(''), WHOLE_AGAIN)} ms`,
+      );
       // Whatever the outcome of the first attempts was: sent again, each is there once.
       for (const key of ['사이 1', '사이 2']) {
         await expect.poll(async () => (await write(stage, key)).status < 202).toBe(true);
@@ -167,7 +211,7 @@ describe('a Redis that', () => {
   test('is frozen or paused for seconds is answered for, and then all is well', async () => {
     const stage = await startStage();
     const { redis, admin, at } = stage;
-    expect((await write(stage, '먼저')).status).toBe(201);
+    await writeFirst(stage);
     const thaw = () => process.kill(redis.current().pid, 'SIGCONT');
     onTestFinished(() => {
       try {
@@ -193,6 +237,43 @@ describe('a Redis that', () => {
     expect((await stage.person.stored()).toSorted()).toEqual(
       ['멈춘 동안', '먼저', '언 동안'].toSorted(),
     );
+  });
+
+  test('is gone for ten seconds is waited for: in time, in little memory, and not for long after', async () => {
+    const stage = await startStage();
+    const { redis, server, at } = stage;
+    const first = await writeFirst(stage);
+    for (let i = 0; i < 20; i++) await askEverything(stage, first, '먼저'); // warm
+    const before = await measure(server.child.pid!);
+    await redis.current().kill();
+    const since = performance.now();
+    const statuses = new Map<number, number>();
+    let longest = 0;
+    const askAll = async (key: string) => {
+      const start = performance.now();
+      // But for readiness, which is asked of Redis twice a second.
+      for (const { status } of (await askEverything(stage, first, key)).slice(0, -1)) {
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      }
+      longest = Math.max(longest, performance.now() - start);
+    };
+    for (let i = 0; performance.now() - since < 10_000; i++) {
+      await Promise.all([askAll(`없을 때 ${i % 3}`), askAll(`없을 때 ${i % 3}`), delay(20)]);
+    }
+    expect((await ask(at('/readyz'), {})).status).toBe(503);
+    const after = await measure(server.child.pid!);
+    await redis.again();
+    const took = await expectReady(at(''), WHOLE_AGAIN);
+    console.log(
+      `Redis gone for 10 s: ${[...statuses].map(([status, count]) => `${count} times ${status}`)}, the longest after ${Math.round(longest)} ms, ready after ${took} ms, ${Math.round(after.memory - before.memory)} MiB more`,
+    );
+    expect([...statuses.keys()]).toEqual([503]);
+    expect(longest).toBeLessThan(PATIENCE);
+    expect(after.memory - before.memory).toBeLessThan(40);
+    expect(after.files - before.files).toBeLessThan(40);
+    // What was refused was not kept for later behind anybody's back.
+    expect(await stage.person.stored()).toEqual(['먼저', '먼저 1', '먼저 2']);
+    expect((await write(stage, '없을 때 0')).status).toBe(201);
   });
 
   test('has forgotten its scripts is given them again', async () => {
@@ -242,4 +323,70 @@ describe('a Redis that', () => {
     await expectReady(at(''));
     expect((await write(stage, '다 읽은 뒤')).status).toBe(201);
   });
+});
+
+describe('a disk that is full', () => {
+  /** A disk of four megabytes, which can be filled and made room on. */
+  async function makeDisk() {
+    const folder = await makeFolder();
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]);
+    onTestFinished(async () => {
+      await run('umount', ['--lazy', folder]);
+    });
+    const filler = join(folder, 'filler');
+    return {
+      folder,
+      fill: () => writeFile(filler, Buffer.alloc(5 << 20)).catch(() => {}),
+      makeRoom: () => rm(filler),
+    };
+  }
+  test.skipIf(!canMount)('ends a Redis that syncs always, which loses nothing', async () => {
+    const disk = await makeDisk();
+    const { redis, server, person, at } = await startStage({}, disk.folder);
+    const writers = startWriters([at('')], person);
+    const { times } = writers.tally;
+    await expect.poll(() => times.size).toBeGreaterThan(20);
+    await disk.fill();
+    await redis.current().exited;
+    expect((await ask(at('/memo'), person)).status).toBe(503);
+    await disk.makeRoom();
+    await redis.again();
+    await expectReady(at(''), WHOLE_AGAIN);
+    const before = times.size;
+    await expect.poll(() => times.size).toBeGreaterThan(before + 20);
+    const tally = await writers.stop();
+    const result = compare(tally, await person.stored());
+    console.log(
+      `the disk full, appendfsync always: ${result.acknowledged} acknowledged, ${result.lost.length} lost, ${result.doubled.length} doubled`,
+    );
+    expect(result).toMatchObject({ lost: [], doubled: [], disordered: [] });
+    expect([...tally.answers.keys()].toSorted()).toEqual([201, 503]);
+    expect(server.child.exitCode).toBeNull();
+  });
+
+  test.skipIf(!canMount)(
+    'stops writing, and not reading, where Redis syncs every second',
+    async () => {
+      const disk = await makeDisk();
+      const stage = await startStage({ appendfsync: 'everysec' }, disk.folder);
+      const { person, at } = stage;
+      await writeFirst(stage);
+      await disk.fill();
+      const texts = Array.from({ length: 200 }, (_, i) => `${i} ${'글'.repeat(5000)}`);
+      let stored = 0;
+      let refused = await write(stage, texts[0]!, '0');
+      while (refused.status === 201) refused = await write(stage, texts[++stored]!, String(stored));
+      expect(refused.status).toBe(503);
+      expect(refused.headers.get('Retry-After')).toBe('2');
+      await expect.poll(async () => (await ask(at('/readyz'), {})).status).toBe(503);
+      expect((await ask(at('/memo'), person)).status).toBe(200);
+      expect((await ask(at('/'), person, { headers: { Accept: 'text/html' } })).text).toContain(
+        '먼저',
+      );
+      await disk.makeRoom();
+      await expectReady(at(''), WHOLE_AGAIN);
+      expect((await write(stage, texts[stored]!, String(stored))).status).toBe(201);
+      expect(await person.stored()).toEqual(['먼저', ...texts.slice(0, stored + 1)]);
+    },
+  );
 });

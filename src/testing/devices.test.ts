@@ -319,11 +319,10 @@ describe('an edit of an old version', () => {
       await soon(() => asked).toBe(true);
       await saver(editor(laptop)).click();
       await theirsOn(laptop).waitFor();
-      const over = laptop.evaluate(
-        () =>
-          new Promise((resolve) => {
-            document.addEventListener('htmx:finally:request', resolve, { once: true });
-          }).then(() => {}),
+      const over = laptop.evaluate(() =>
+        new Promise((resolve) => {
+          document.addEventListener('htmx:finally:request', resolve, { once: true });
+        }).then(() => {}),
       );
       release();
       await over;

@@ -1,5 +1,5 @@
 /** A server and its Redis, to be broken: with clients that do what ours do, and a count of what holds. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,14 +13,18 @@ import { createSessionStore, randomToken } from '../sessions.ts';
 export const PATIENCE = 3_000;
 const SLACK = 1_500;
 
-/** A Redis that ends with the test; `again` starts it anew on the same data. */
-export async function startOwnRedis(config: Record<string, string> = {}) {
+/** A folder that goes with the test. */
+export async function makeFolder(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'memo-stage-'));
+  onTestFinished(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
+  return dir;
+}
+
+/** A Redis that ends with the test; `again` starts it anew on the same data. */
+export async function startOwnRedis(config: Record<string, string> = {}, folder?: string) {
+  const dir = folder ?? (await makeFolder());
   let redis: PrivateRedis = await startRedis({ dir, config });
-  onTestFinished(async () => {
-    await redis.kill();
-    await rm(dir, { recursive: true, force: true });
-  });
+  onTestFinished(() => redis.kill());
   return {
     url: redis.url,
     port: redis.port,
@@ -79,6 +83,8 @@ export async function ask(
 export interface Tally {
   /** in the order in which each writer got them acknowledged */
   acknowledged: string[][];
+  /** when each was acknowledged, by `performance.now()` */
+  times: Map<string, number>;
   attempts: number;
   /** how often each answer came; 0: none */
   answers: Map<number, number>;
@@ -91,6 +97,7 @@ export interface Tally {
 export function startWriters(urls: string[], person: Person, count = 4) {
   const tally: Tally = {
     acknowledged: Array.from({ length: count }, () => []),
+    times: new Map(),
     attempts: 0,
     answers: new Map(),
   };
@@ -115,6 +122,7 @@ export function startWriters(urls: string[], person: Person, count = 4) {
         await delay(30);
       }
       tally.acknowledged[writer]!.push(text);
+      tally.times.set(text, performance.now());
     }
   };
   const done = Promise.all(tally.acknowledged.map((_, writer) => work(writer)));
@@ -143,18 +151,17 @@ export function compare({ acknowledged }: Tally, stored: string[]) {
   };
 }
 
-/** Waits until the server says that it can read and write. */
-export const expectReady = (url: string) =>
-  expect
-    .poll(
-      () =>
-        ask(`${url}/readyz`, {}).then(
-          ({ status }) => status,
-          () => 0,
-        ),
-      {
-        timeout: 10_000,
-        interval: 30,
-      },
-    )
-    .toBe(200);
+/** Waits until the server says that it can read and write. @returns how long that took, in ms */
+export async function expectReady(url: string, timeout = 10_000): Promise<number> {
+  const start = performance.now();
+  const status = () => ask(`${url}/readyz`, {}).then((answer) => answer.status, String);
+  await expect.poll(status, { timeout, interval: 30 }).toBe(200);
+  return Math.round(performance.now() - start);
+}
+
+/** What a process holds of the machine: memory in MiB, and open files, sockets among them. */
+export async function measure(pid: number): Promise<{ memory: number; files: number }> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const files = await readdir(`/proc/${pid}/fd`);
+  return { memory: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024, files: files.length };
+}
