@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
-export default defineConfig({
+/** Tests that take minutes: only `npm run test:soak` runs them, and nothing else. */
+const SOAK = 'src/**/*.soak.test.ts';
+
+export default defineConfig(({ mode }) => ({
   plugins: [
     {
       name: 'lua-as-text',
@@ -13,11 +16,12 @@ export default defineConfig({
     },
   ],
   test: {
-    include: ['src/**/*.test.{ts,tsx}', 'scripts/**/*.test.ts'],
+    include: mode === 'soak' ? [SOAK] : ['src/**/*.test.{ts,tsx}', 'scripts/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...(mode === 'soak' ? [] : [SOAK])],
     globalSetup: 'src/testing/global-setup.ts',
     // Most of them wait, for a browser or for Redis: more than there are cores.
     maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },
-});
+}));

@@ -93,8 +93,9 @@ export interface Tally {
 /**
  * Writes as the page does, several at once: each memo with a key, sent again until it is acknowledged.
  * @param urls of the server's pages; the next is tried when one fails
+ * @param pause between two memos, in ms
  */
-export function startWriters(urls: string[], person: Person, count = 4) {
+export function startWriters(urls: string[], person: Person, count = 4, pause = 0) {
   const tally: Tally = {
     acknowledged: Array.from({ length: count }, () => []),
     times: new Map(),
@@ -123,6 +124,7 @@ export function startWriters(urls: string[], person: Person, count = 4) {
       }
       tally.acknowledged[writer]!.push(text);
       tally.times.set(text, performance.now());
+      if (pause > 0) await delay(pause);
     }
   };
   const done = Promise.all(tally.acknowledged.map((_, writer) => work(writer)));
@@ -144,7 +146,7 @@ export function compare({ acknowledged }: Tally, stored: string[]) {
   return {
     acknowledged: all.length,
     lost: all.filter((text) => !places.has(text)),
-    doubled: stored.filter((text, i) => stored.indexOf(text) !== i),
+    doubled: stored.filter((text, i) => places.get(text) !== i),
     disordered: acknowledged.flatMap((texts) =>
       texts.filter((text, i) => i > 0 && places.get(text)! < places.get(texts[i - 1]!)!),
     ),
