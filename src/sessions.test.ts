@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createSessionStore, randomToken, type User } from './sessions.ts';
 import { connect, newId } from './testing/app.ts';
 
@@ -8,7 +8,8 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 const redis = connect();
-let time = Date.now();
+const START = Date.now();
+let time = START;
 /** A store whose clock the tests move. */
 const sessions = createSessionStore(redis, () => time);
 
@@ -91,27 +92,39 @@ describe('a login', () => {
 });
 
 describe('a session', () => {
+  afterEach(() => {
+    time = START;
+  });
+
   test('lasts 30 days without use', async () => {
     const user = person();
     const token = await sessions.begin(user);
     await expectTtl(sessionKey(token), 30 * DAY);
     await expectTtl(`user:${user.id}:sessions`, 180 * DAY);
+    time = START + 30 * DAY;
+    expect(await sessions.find(token)).toBeUndefined();
+    time = START + 30 * DAY - 1000;
+    expect(await sessions.find(token)).toBeDefined();
+    time = START + 59 * DAY;
+    expect(await sessions.find(token)).toBeDefined();
   });
 
   test('is put back to 30 days by use, at most once an hour', async () => {
     const token = await sessions.begin(person());
+    await redis.pexpire(sessionKey(token), 29 * DAY); // seen when it is put back
 
-    await redis.pexpire(sessionKey(token), 30 * DAY - 58 * MINUTE);
+    time = START + 58 * MINUTE;
     expect(await sessions.find(token)).toBeDefined();
-    await expectTtl(sessionKey(token), 30 * DAY - 58 * MINUTE);
+    await expectTtl(sessionKey(token), 29 * DAY);
 
-    await redis.pexpire(sessionKey(token), 30 * DAY - 62 * MINUTE);
-    expect(await sessions.find(token)).toBeDefined();
-    await expectTtl(sessionKey(token), 30 * DAY);
-
-    await redis.pexpire(sessionKey(token), 5_000);
+    time = START + 62 * MINUTE;
     expect(await sessions.find(token)).toBeDefined();
     await expectTtl(sessionKey(token), 30 * DAY);
+    await redis.pexpire(sessionKey(token), 29 * DAY);
+
+    time = START + 120 * MINUTE;
+    expect(await sessions.find(token)).toBeDefined();
+    await expectTtl(sessionKey(token), 29 * DAY);
   });
 
   test('is over when Redis has dropped it', async () => {
@@ -123,32 +136,27 @@ describe('a session', () => {
   });
 
   test('ends after 180 days, however often it is used', async () => {
-    const began = time;
-    try {
-      const token = await sessions.begin(person());
-
-      time = began + 170 * DAY;
-      await redis.pexpire(sessionKey(token), DAY);
+    const token = await sessions.begin(person());
+    for (const day of [29, 58, 87, 116, 145, 170]) {
+      time = START + day * DAY;
       expect(await sessions.find(token)).toBeDefined();
-      await expectTtl(sessionKey(token), 10 * DAY);
-
-      time = began + 180 * DAY - 1000;
-      expect(await sessions.find(token)).toBeDefined();
-
-      time = began + 180 * DAY;
-      expect(await sessions.find(token)).toBeUndefined();
-      time = began + 400 * DAY;
-      expect(await sessions.find(token)).toBeUndefined();
-    } finally {
-      time = began;
     }
+    await expectTtl(sessionKey(token), 10 * DAY);
+
+    time = START + 180 * DAY - 1000;
+    expect(await sessions.find(token)).toBeDefined();
+    time = START + 180 * DAY;
+    expect(await sessions.find(token)).toBeUndefined();
   });
 
-  test('is given a limit again when a hand in Redis took it away', async () => {
-    const token = await sessions.begin(person());
-    await redis.persist(sessionKey(token));
+  test('from before its use was kept is prolonged by use', async () => {
+    const user = person();
+    const token = await sessions.begin(user);
+    const old = JSON.stringify({ user: user.id, began: START - 29 * DAY });
+    await redis.set(sessionKey(token), old, 'PX', DAY);
     expect(await sessions.find(token)).toBeDefined();
     await expectTtl(sessionKey(token), 30 * DAY);
+    expect(JSON.parse((await redis.get(sessionKey(token)))!).used).toBe(START);
   });
 
   test('ends for good, alone, and ending it again does nothing', async () => {

@@ -4,8 +4,8 @@
  * Model: a login makes a token of 32 random bytes, which only the browser's `userId` cookie holds.
  * Redis keeps its SHA-256, so whoever reads Redis, its files or its backups can be nobody.
  *
- * Lifetime: 30 days without use, 180 days in all. The key's TTL is the idle limit, put back at most
- * once an hour, together with when that was, and never beyond the absolute limit.
+ * Lifetime: 30 days without use, 180 days in all. When a session was used is kept to the hour, and
+ * with it the key's TTL is put back to the idle limit, but never beyond the absolute one.
  *
  * Keys:
  * - `user:<id>`           string, JSON `{"id","name"}`, as memo.py wrote it
@@ -16,6 +16,7 @@
  * Against: a stolen database (hashes only), session fixation (a new token at every login), a cookie
  * that holds a raw user id as memo.py's did (it is no token), a login answered twice (states).
  */
+import { sha256 } from './hash.ts';
 import { parseObject, type RedisClient } from './memos.ts';
 
 export interface User {
@@ -72,7 +73,7 @@ export function createSessionStore(redis: RedisClient, now: () => number = Date.
      */
     async begin(user: User, browser = ''): Promise<string> {
       const token = randomToken();
-      const hash = await sha256(token);
+      const hash = sha256(token);
       const session = JSON.stringify({
         user: user.id,
         began: now(),
@@ -91,22 +92,20 @@ export function createSessionStore(redis: RedisClient, now: () => number = Date.
     /** The session of a cookie's value, or undefined: malformed, unknown, ended or expired. */
     async find(token: string): Promise<Session | undefined> {
       if (!TOKEN.test(token)) return undefined;
-      const hash = await sha256(token);
-      const [stored, ttl] = await Promise.all([
-        redis.get(sessionKey(hash)),
-        redis.pttl(sessionKey(hash)),
-      ]);
+      const hash = sha256(token);
+      const stored = await redis.get(sessionKey(hash));
       if (stored === null) return undefined;
-      const session = JSON.parse(stored) as { user: string; began: number };
-      const { user, began } = session;
+      const session = JSON.parse(stored) as { user: string; began: number; used?: number };
+      const { user, began, used = began } = session;
       const left = began + ABSOLUTE_LIMIT - now();
-      if (left <= 0) return undefined;
-      const renewed = Math.min(IDLE_LIMIT, left);
-      if (renewed - ttl > HOUR) {
+      const unused = now() - used;
+      if (left <= 0 || unused >= IDLE_LIMIT) return undefined;
+      if (unused > HOUR) {
+        const touched = JSON.stringify({ ...session, used: now() });
+        const idle = Math.min(IDLE_LIMIT, left);
         // When Redis takes no writes, reading goes on; the next request tries again.
         // And only if it is still there: one that is being ended must not come back.
-        const used = JSON.stringify({ ...session, used: now() });
-        await redis.set(sessionKey(hash), used, 'PX', renewed, 'XX').catch(() => {});
+        await redis.set(sessionKey(hash), touched, 'PX', idle, 'XX').catch(() => {});
       }
       return { userId: user, hash };
     },
@@ -164,13 +163,13 @@ export function createSessionStore(redis: RedisClient, now: () => number = Date.
 
     /** Marks a login's state as used. False when it had been used before. */
     async useState(state: string): Promise<boolean> {
-      const key = `state:${await sha256(state)}`;
+      const key = `state:${sha256(state)}`;
       return (await redis.set(key, '1', 'PX', STATE_LIMIT, 'NX')) === 'OK';
     },
 
     /** Whether a login's state was used in the last ten minutes. */
     async isStateUsed(state: string): Promise<boolean> {
-      return (await redis.exists(`state:${await sha256(state)}`)) === 1;
+      return (await redis.exists(`state:${sha256(state)}`)) === 1;
     },
   };
 }
@@ -179,8 +178,8 @@ export function createSessionStore(redis: RedisClient, now: () => number = Date.
 export const idOf = (hash: string) => hash.slice(0, 16);
 
 /** A name for a person that tells nothing about them, for what leaves the server. */
-export async function pseudonymOf(userId: string): Promise<string> {
-  return (await sha256(`person:${userId}`)).slice(0, 16);
+export function pseudonymOf(userId: string): string {
+  return sha256(`person:${userId}`).slice(0, 16);
 }
 
 /** 32 random bytes in base64url: 43 characters. */
@@ -190,10 +189,4 @@ export function randomToken(): string {
     .replaceAll('+', '-')
     .replaceAll('/', '_')
     .replace('=', '');
-}
-
-/** In hex. */
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -42,7 +42,7 @@ export function requireSamePerson() {
   return createMiddleware<Env>(async (c, next) => {
     const person = c.get('form')?.get('person');
     const session = c.get('session');
-    if (person !== undefined && session && person !== (await pseudonymOf(session.userId))) {
+    if (person !== undefined && session && person !== pseudonymOf(session.userId)) {
       throw new Problem(409, 'other-person');
     }
     await next();

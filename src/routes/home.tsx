@@ -55,9 +55,8 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
     async page(c: Context<Env>, asked: View, notice?: Notice): Promise<Response> {
       const site = c.get('site');
       const { userId } = c.get('session')!;
-      const [name, person, list, editing] = await Promise.all([
+      const [name, list, editing] = await Promise.all([
         sessions.nameOf(userId),
-        pseudonymOf(userId),
         read(userId, asked, c.req.raw.signal),
         asked.edit === undefined ? undefined : memos.find(userId, asked.edit),
       ]);
@@ -71,7 +70,7 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
         <Home
           {...list}
           site={site}
-          reader={{ name: name ?? site.t.member, person }}
+          reader={{ name: name ?? site.t.member, person: pseudonymOf(userId) }}
           newKey={randomToken()}
           editing={editing === undefined ? undefined : parseMemo(editing)}
           view={view}

@@ -14,15 +14,11 @@ export function sessionRoutes({ config, sessions }: Dependencies) {
   app.get('/', loggedIn, async (c) => {
     const site = c.get('site');
     const { userId, hash } = c.get('session')!;
-    const [name, person, list] = await Promise.all([
-      sessions.nameOf(userId),
-      pseudonymOf(userId),
-      sessions.list(userId),
-    ]);
+    const [name, list] = await Promise.all([sessions.nameOf(userId), sessions.list(userId)]);
     return c.html(
       <Sessions
         site={site}
-        reader={{ name: name ?? site.t.member, person }}
+        reader={{ name: name ?? site.t.member, person: pseudonymOf(userId) }}
         sessions={list}
         current={idOf(hash)}
       />,

@@ -28,15 +28,11 @@ export function trashRoutes({ config, events, limiter, memos, sessions }: Depend
   ) => {
     const site = c.get('site');
     const { userId } = c.get('session')!;
-    const [name, person, trash] = await Promise.all([
-      sessions.nameOf(userId),
-      pseudonymOf(userId),
-      memos.trash(userId),
-    ]);
+    const [name, trash] = await Promise.all([sessions.nameOf(userId), memos.trash(userId)]);
     return c.html(
       <Trash
         site={site}
-        reader={{ name: name ?? site.t.member, person }}
+        reader={{ name: name ?? site.t.member, person: pseudonymOf(userId) }}
         memos={trash.map(parseMemo)}
         confirm={confirm}
         done={done}
