@@ -53,12 +53,14 @@ export function createApp(deps: Dependencies): Hono<Env> {
       assets,
     });
     await next();
+    // Not `c.header`: on an answer that is there already it makes another one, of a stream.
+    const { headers } = c.res;
     // Whatever does not say otherwise is about a person.
-    if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'private, no-store');
+    if (!headers.has('Cache-Control')) headers.set('Cache-Control', 'private, no-store');
     // What a balancer or a proxy answers instead of us must not take a page's place.
-    if (c.get('site').fragment) c.header('Memo-Fragment', 'true');
+    if (c.get('site').fragment) headers.set('Memo-Fragment', 'true');
     // A balancer learns from this that the connection must not be used again.
-    if (shutdown.aborted) c.header('Connection', 'close');
+    if (shutdown.aborted) headers.set('Connection', 'close');
   });
   app.use(strictPath());
   app.use(sameOrigin(new URL(config.publicUrl).origin));

@@ -12,15 +12,17 @@ const MIN_LENGTH = 1024; // bytes
 export function compressPages(compress: Compress) {
   return createMiddleware<Env>(async (c, next) => {
     await next();
-    if (!c.res.headers.get('Content-Type')?.startsWith('text/html')) return;
-    c.header('Vary', 'Accept-Encoding, Sec-Fetch-Site', { append: true });
+    const { status, headers } = c.res;
+    if (!headers.get('Content-Type')?.startsWith('text/html')) return;
+    headers.append('Vary', 'Accept-Encoding, Sec-Fetch-Site');
     const coding = preferredCoding(c.req.header('Accept-Encoding'));
     const site = c.req.header('Sec-Fetch-Site');
     if (coding === 'identity' || (site !== 'same-origin' && site !== 'none')) return;
     const body = new Uint8Array(await c.res.arrayBuffer());
     const small = body.byteLength < MIN_LENGTH;
-    c.res = new Response(small ? body : await compress(body, coding), c.res);
-    if (!small) c.header('Content-Encoding', coding);
-    c.header('Content-Length', undefined);
+    if (!small) headers.set('Content-Encoding', coding);
+    headers.delete('Content-Length');
+    c.res = undefined; // the new one takes its place, instead of being mixed with it
+    c.res = new Response(small ? body : await compress(body, coding), { status, headers });
   });
 }

@@ -35,7 +35,7 @@ function rateLimit({ name, limiter, perMinute, keyOf }: RateLimitOptions) {
       });
     }
     await next();
-    for (const [header, value] of Object.entries(headers)) c.header(header, value);
+    for (const [header, value] of Object.entries(headers)) c.res.headers.set(header, value);
   });
 }
 
