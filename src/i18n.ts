@@ -402,9 +402,24 @@ const UNITS: [unit: Intl.RelativeTimeFormatUnit, seconds: number][] = [
   ['minute', 60],
 ];
 
+/** The unit that says best how long ago a time was, its length, and from where on it is a larger one, in s. */
+function unitFor(seconds: number) {
+  const index = UNITS.findIndex(([, size]) => Math.abs(seconds) >= size);
+  const [unit, length] = UNITS[index] ?? ['second', 60];
+  return { unit, length, end: UNITS.at(index - 1)?.[1] ?? Number.POSITIVE_INFINITY };
+}
+
 /** How long ago a time was, for people: “3분 전”, “어제”. @param time in ms @param now in ms */
 export function formatRelative(language: Language, time: number, now: number): string {
   const seconds = (time - now) / 1000;
-  const [unit, length] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 60];
+  const { unit, length } = unitFor(seconds);
   return relative[language].format(Math.trunc(seconds / length), unit);
+}
+
+/** Until when {@link formatRelative} says the same, in ms. @param time in ms @param now in ms */
+export function relativeUntil(time: number, now: number): number {
+  const seconds = (now - time) / 1000;
+  if (seconds < 0) return now;
+  const { length, end } = unitFor(seconds);
+  return time + 1000 * Math.min((Math.trunc(seconds / length) + 1) * length, end);
 }

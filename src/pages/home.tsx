@@ -2,9 +2,9 @@ import type { Child } from 'hono/jsx';
 import type { Site } from '../env.ts';
 import type { Memo } from '../memos.ts';
 import type { Search } from '../search.ts';
+import type { Card } from './card-cache.tsx';
 import { Composer, Editor } from './composer.tsx';
 import { href, Layout, type Reader } from './layout.tsx';
-import { MemoCard } from './memo-card.tsx';
 import { type Notice, NoticeContent } from './notice.tsx';
 import { pageHref, type View, viewQuery } from './view.tsx';
 
@@ -14,13 +14,13 @@ export interface HomeProps {
   /** the idempotency key of the memo that is going to be written */
   newKey: string;
   /** shown on the first page only */
-  pinned: Memo[];
+  pinned: Card[];
   /** newest first, without those in `pinned` */
-  memos: Memo[];
+  memos: Card[];
   /** the one that is edited, in its place or, when that is not shown, above the others */
   editing?: Memo | undefined;
   view: View;
-  /** marks what was found, when something is searched for */
+  /** whether the memos were searched for */
   search?: Search | undefined;
   /** the cursor of the next page, when there is one */
   next?: number | undefined;
@@ -52,7 +52,7 @@ export function Home(props: HomeProps) {
           <section aria-labelledby="pinned">
             <h2 id="pinned">{t.pinned}</h2>
             <ul class="cards">
-              <Cards site={site} memos={pinned} view={view} editing={editing} editor={editor} />
+              <Cards site={site} cards={pinned} view={view} editing={editing} editor={editor} />
             </ul>
           </section>
         )}
@@ -64,9 +64,8 @@ export function Home(props: HomeProps) {
             <ul class="cards">
               <Cards
                 site={site}
-                memos={memos}
+                cards={memos}
                 view={view}
-                search={search}
                 next={next}
                 editing={editing}
                 editor={editor}
@@ -101,28 +100,19 @@ export function Home(props: HomeProps) {
 
 export interface CardsProps {
   site: Site;
-  memos: Memo[];
+  cards: Card[];
   view: View;
-  search?: Search | undefined;
   next?: number | undefined;
   editing?: Memo | undefined;
   editor?: Child;
 }
 
 /** Items of a list of memos; the last leads to older ones, which the script puts into its place. */
-export function Cards({ site, memos, view, search, next, editing, editor }: CardsProps) {
+export function Cards({ site, cards, view, next, editing, editor }: CardsProps) {
   const older = { ...view, edit: undefined, through: undefined, before: next };
   return (
     <>
-      {memos.map((memo) => (
-        <li>
-          {memo.id === editing?.id ? (
-            editor
-          ) : (
-            <MemoCard site={site} memo={memo} view={view} marks={search?.find(memo.text)} />
-          )}
-        </li>
-      ))}
+      {cards.map(({ id, item }) => (id === editing?.id ? <li>{editor}</li> : item))}
       {next !== undefined && (
         <li class="older">
           <a

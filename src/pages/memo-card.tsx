@@ -6,7 +6,7 @@ import { Time } from './time.tsx';
 import { pageHref, type View, ViewFields } from './view.tsx';
 
 /** Ids below this are no times: memos of memo.py's that nothing dates. In µs, September 2001. */
-const FIRST_DATE = 1e15;
+export const FIRST_DATE = 1e15;
 
 export interface MemoCardProps {
   site: Site;

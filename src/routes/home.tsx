@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import type { Dependencies, Env } from '../env.ts';
 import { parseMemo } from '../memos.ts';
+import { createCardCache } from '../pages/card-cache.tsx';
 import { Cards, Home } from '../pages/home.tsx';
 import type { Notice } from '../pages/notice.tsx';
 import { pageHref, type View } from '../pages/view.tsx';
@@ -15,12 +16,15 @@ const THROUGH_LENGTH = 1024 * 1024; // characters
 
 /** Shows a person's memos: the routes that end on the page share this. */
 export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'sessions'>) {
+  const createCards = createCardCache();
+
   /** Those that the view is of, newest first, without those that are pinned. */
-  async function read(userId: string, { before, through, q = '' }: View, signal: AbortSignal) {
+  async function read(c: Context<Env>, { before, through, q = '' }: View) {
+    const { userId } = c.get('session')!;
     const search = createSearch(q);
     const part = (cursor?: number) =>
       search
-        ? memos.search(userId, search.matches, PAGE_SIZE, cursor, signal)
+        ? memos.search(userId, search.matches, PAGE_SIZE, cursor, c.req.raw.signal)
         : memos.page(userId, PAGE_SIZE, cursor);
     const [pinned, first] = await Promise.all([search ? [] : memos.pinned(userId), part(before)]);
     const stored = first.memos;
@@ -41,8 +45,8 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
     const above = new Set(pinned);
     return {
       search,
-      pinned: before === undefined ? pinned.map(parseMemo) : [],
-      memos: stored.filter((memo) => !above.has(memo)).map(parseMemo),
+      pinned: before === undefined ? pinned : [],
+      memos: stored.filter((memo) => !above.has(memo)),
       next,
     };
   }
@@ -57,7 +61,7 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
       const { userId } = c.get('session')!;
       const [name, list, editing] = await Promise.all([
         sessions.nameOf(userId),
-        read(userId, asked, c.req.raw.signal),
+        read(c, asked),
         asked.edit === undefined ? undefined : memos.find(userId, asked.edit),
       ]);
       const view = {
@@ -66,9 +70,12 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
         edit: editing === undefined ? undefined : asked.edit,
       };
       if (notice && site.fragment) c.header('HX-Replace-Url', pageHref(site, view));
+      const toCard = createCards(site, view, list.search);
       return c.html(
         <Home
           {...list}
+          pinned={list.pinned.map(toCard)}
+          memos={list.memos.map(toCard)}
           site={site}
           reader={{ name: name ?? site.t.member, person: pseudonymOf(userId) }}
           newKey={randomToken()}
@@ -81,9 +88,11 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
 
     /** Only the older memos, to be added below others. */
     async older(c: Context<Env>, view: View): Promise<Response> {
-      const list = await read(c.get('session')!.userId, view, c.req.raw.signal);
-      const shown = list.search ? { q: view.q } : {};
-      return c.html(<Cards {...list} site={c.get('site')} view={shown} />);
+      const site = c.get('site');
+      const { search, memos, next } = await read(c, view);
+      const shown = search ? { q: view.q } : {};
+      const cards = memos.map(createCards(site, shown, search));
+      return c.html(<Cards site={site} cards={cards} view={shown} next={next} />);
     },
   };
 }

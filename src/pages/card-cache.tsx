@@ -1,0 +1,63 @@
+import { raw } from 'hono/html';
+import { LRUCache } from 'lru-cache';
+import type { Site } from '../env.ts';
+import { LANGUAGES, type Language, relativeUntil } from '../i18n.ts';
+import { type Memo, parseMemo } from '../memos.ts';
+import type { Search } from '../search.ts';
+import { FIRST_DATE, MemoCard } from './memo-card.tsx';
+import type { View } from './view.tsx';
+
+/** For all people of this process together. */
+const SIZE = 4_000_000; // characters
+
+/** A memo as an item of a list. */
+export interface Card {
+  id: number;
+  item: ReturnType<typeof raw>;
+}
+
+export type CardCache = ReturnType<typeof createCardCache>;
+
+/**
+ * Cards that were rendered before: of the page that everybody sees first, as it is asked for again
+ * after everything that one does. What is stored says all about a card, but for its language, and
+ * how long ago its times are: it is good until that changes.
+ */
+export function createCardCache() {
+  const caches = new Map<Language, LRUCache<string, { card: Card; until: number }>>(
+    LANGUAGES.map((language) => [
+      language,
+      new LRUCache({
+        maxSize: SIZE / LANGUAGES.length,
+        sizeCalculation: ({ card }, stored) => stored.length + card.item.length,
+      }),
+    ]),
+  );
+
+  /** How to make cards of stored memos, for one page. */
+  return (site: Site, view: View, search?: Search) => {
+    const render = (memo: Memo): Card => {
+      const marks = search?.find(memo.text);
+      const item = (
+        <li>
+          <MemoCard site={site} memo={memo} view={view} marks={marks} />
+        </li>
+      );
+      return { id: memo.id, item: raw(item) };
+    };
+    if (view.before !== undefined || view.through !== undefined || view.q !== undefined) {
+      return (stored: string) => render(parseMemo(stored));
+    }
+    const cache = caches.get(site.language)!;
+    return (stored: string) => {
+      const known = cache.get(stored);
+      if (known && site.now < known.until) return known.card;
+      const memo = parseMemo(stored);
+      const card = render(memo);
+      const times = [memo.id, memo.edited ?? 0].filter((micros) => micros >= FIRST_DATE);
+      const ends = times.map((micros) => relativeUntil(Math.floor(micros / 1000), site.now));
+      cache.set(stored, { card, until: Math.min(...ends) });
+      return card;
+    };
+  };
+}
