@@ -3,7 +3,9 @@ import { accepts } from 'hono/accepts';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
 import { accepts as acceptsType } from './accept.ts';
-import type { Dependencies, Env } from './env.ts';
+import type { Assets } from './assets.ts';
+import type { Config } from './config.ts';
+import { type Dependencies, type Env, THEMES, type Theme } from './env.ts';
 import { LANGUAGES, type Language, MESSAGES, type ProblemCode } from './i18n.ts';
 import { parseMemo, versionOf } from './memos.ts';
 import { accessLog } from './middleware/access-log.ts';
@@ -12,6 +14,7 @@ import { sameOrigin } from './middleware/same-origin.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
 import { strictPath } from './middleware/strict-path.ts';
 import { type Draft, ErrorPage } from './pages/error.tsx';
+import { renderFrame } from './pages/frame.tsx';
 import { ProblemNotice } from './pages/notice.tsx';
 import { Problem, toProblem } from './problem.ts';
 import { assetRoutes } from './routes/assets.ts';
@@ -35,22 +38,15 @@ export function createApp(deps: Dependencies): Hono<Env> {
   app.use(accessLog(log));
   app.use(securityHeaders(config.publicUrl.startsWith('https:')));
   app.use(compressPages(compress));
+  const looks = createLooks(config, assets);
   app.use(async (c, next) => {
     const chosen = readSettings(c);
     const language = chosen.language ?? acceptedLanguage(c);
-    const loginUrl = `${config.publicUrl}/login`;
-    const path = config.prefix + c.req.path.slice(config.basePath.length);
-    const t = MESSAGES[language];
     c.set('site', {
-      language,
-      t,
-      theme: chosen.theme ?? 'auto',
+      ...looks[language][chosen.theme ?? 'auto'],
       now: Date.now(),
-      prefix: config.prefix,
       fragment: c.req.header('HX-Request') === 'true',
-      path,
-      loginUrl,
-      assets,
+      path: config.prefix + c.req.path.slice(config.basePath.length),
     });
     await next();
     // Not `c.header`: on an answer that is there already it makes another one, of a stream.
@@ -116,6 +112,19 @@ export function createApp(deps: Dependencies): Hono<Env> {
   });
   return app;
 }
+
+/** Everything about pages that a request only chooses from. */
+function createLooks({ prefix, publicUrl }: Config, assets: Assets) {
+  const create = (language: Language, theme: Theme) => {
+    const t = MESSAGES[language];
+    const look = { language, t, theme, prefix, loginUrl: `${publicUrl}/login`, assets };
+    return { ...look, frame: renderFrame(look) };
+  };
+  return byEach(LANGUAGES, (language) => byEach(THEMES, (theme) => create(language, theme)));
+}
+
+const byEach = <K extends string, V>(keys: readonly K[], make: (key: K) => V) =>
+  Object.fromEntries(keys.map((key) => [key, make(key)])) as Record<K, V>;
 
 /** The reader's first language that we have, by weight and then by order. */
 function acceptedLanguage(c: Context<Env>): Language {

@@ -1,3 +1,4 @@
+import type { HtmlEscapedString } from 'hono/utils/html';
 import type { Assets } from './assets.ts';
 import type { Config } from './config.ts';
 import type { Events } from './events.ts';
@@ -42,22 +43,38 @@ export interface Dependencies {
 export const THEMES = ['auto', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
 
-/** What every page needs besides its own content. */
-export interface Site {
+/** How pages look, whoever asks. */
+export interface Look {
   language: Language;
   t: Messages;
+  theme: Theme;
   /** in front of every path of ours, see `Config.prefix` */
   prefix: string;
-  theme: Theme;
+  /** absolute, so that a login ends on the host where it began (localhost, not 127.0.0.1) */
+  loginUrl: string;
+  assets: Assets;
+}
+
+/** The parts of pages that only their look decides, as HTML. */
+export interface Frame {
+  head: HtmlEscapedString;
+  script: HtmlEscapedString;
+  settings: HtmlEscapedString;
+  keysButton: HtmlEscapedString;
+  keys: HtmlEscapedString;
+  /** JSON: what the script says */
+  messages: string;
+}
+
+/** What every page needs besides its own content. */
+export interface Site extends Look {
+  frame: Frame;
   /** when the request came, in ms */
   now: number;
   /** whether htmx asks: it gets the part of the page that changes (https://four.htmx.org) */
   fragment: boolean;
   /** the request's own path as the browser sees it */
   path: string;
-  /** absolute, so that a login ends on the host where it began (localhost, not 127.0.0.1) */
-  loginUrl: string;
-  assets: Assets;
 }
 
 /** Hono's types for our contexts. */

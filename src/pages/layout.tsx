@@ -1,14 +1,13 @@
 import { raw } from 'hono/html';
 import type { Child, PropsWithChildren } from 'hono/jsx';
-import { type Site, THEMES } from '../env.ts';
-import { KEYS, LANGUAGE_NAMES, LANGUAGES } from '../i18n.ts';
+import type { Look, Site } from '../env.ts';
 import { QUERY_LIMIT } from '../search.ts';
 
 /** The address of a path of ours, behind the prefix. */
-export const href = (site: Site, path: string) => site.prefix + path;
+export const href = (site: Look, path: string) => site.prefix + path;
 
 /** The address of a static file; its name changes with its content. */
-export const assetHref = (site: Site, name: keyof Site['assets']) =>
+export const assetHref = (site: Look, name: keyof Look['assets']) =>
   href(site, `/assets/${site.assets[name].file}`);
 
 /** Whose page it is. */
@@ -52,26 +51,14 @@ export function Layout(props: PropsWithChildren<LayoutProps>) {
     <>
       {raw('<!DOCTYPE html>')}
       <html lang={site.language} data-theme={site.theme === 'auto' ? undefined : site.theme}>
-        <Head site={site} title={fullTitle} scripted={reader !== undefined} />
+        <head>
+          {site.frame.head}
+          <title>{fullTitle}</title>
+          {reader && site.frame.script}
+        </head>
         {reader ? <ReadersBody {...props} reader={reader} /> : <Body site={site}>{children}</Body>}
       </html>
     </>
-  );
-}
-
-function Head({ site, title, scripted }: { site: Site; title: string; scripted: boolean }) {
-  return (
-    <head>
-      <meta charset="utf-8" />
-      <meta name="viewport" content="width=device-width, initial-scale=1" />
-      <meta name="color-scheme" content={site.theme === 'auto' ? 'light dark' : site.theme} />
-      <meta name="description" content={site.t.tagline} />
-      <title>{title}</title>
-      <link rel="icon" href={assetHref(site, 'icon.svg')} type="image/svg+xml" />
-      <link rel="apple-touch-icon" href={assetHref(site, 'icon.png')} />
-      <link rel="stylesheet" href={assetHref(site, 'style.css')} />
-      {scripted && <script type="module" src={assetHref(site, 'app.js')}></script>}
-    </head>
   );
 }
 
@@ -84,9 +71,7 @@ function Body({ site, children }: PropsWithChildren<{ site: Site }>) {
         <Brand site={site} />
       </header>
       {children}
-      <footer class="foot">
-        <Settings site={site} />
-      </footer>
+      <footer class="foot">{site.frame.settings}</footer>
     </body>
   );
 }
@@ -100,7 +85,7 @@ function ReadersBody(props: PropsWithChildren<LayoutProps & { reader: Reader }>)
       hx-boost:inherited="target:'#main' swap:'outerMorph show:none'"
       data-person={reader.person}
       data-events={href(site, '/memo/events')}
-      data-messages={JSON.stringify(t.script)}
+      data-messages={site.frame.messages}
     >
       <Skip site={site} />
       <header class="bar">
@@ -118,10 +103,10 @@ function ReadersBody(props: PropsWithChildren<LayoutProps & { reader: Reader }>)
         {notice}
       </div>
       <footer class="foot">
-        <Settings site={site} />
-        <KeysButton site={site} />
+        {site.frame.settings}
+        {site.frame.keysButton}
       </footer>
-      <Keys site={site} />
+      {site.frame.keys}
     </body>
   );
 }
@@ -169,77 +154,6 @@ function SearchForm({ site, q }: { site: Site; q?: string | undefined }) {
         </button>
       </form>
     </search>
-  );
-}
-
-/** Language and theme, kept in cookies. */
-function Settings({ site }: { site: Site }) {
-  const { t, language, theme } = site;
-  return (
-    <form class="settings" method="post" action={href(site, '/settings')} hx-boost="false">
-      <fieldset>
-        <legend>{t.language}</legend>
-        {LANGUAGES.map((choice) => (
-          <button
-            class="quiet"
-            type="submit"
-            name="language"
-            value={choice}
-            lang={choice}
-            aria-pressed={choice === language ? 'true' : 'false'}
-          >
-            {LANGUAGE_NAMES[choice]}
-          </button>
-        ))}
-      </fieldset>
-      <fieldset>
-        <legend>{t.theme}</legend>
-        {THEMES.map((choice) => (
-          <button
-            class="quiet"
-            type="submit"
-            name="theme"
-            value={choice}
-            aria-pressed={choice === theme ? 'true' : 'false'}
-          >
-            {t.themes[choice]}
-          </button>
-        ))}
-      </fieldset>
-    </form>
-  );
-}
-
-function KeysButton({ site }: { site: Site }) {
-  return (
-    <button class="quiet keys scripted" type="button" data-key="?">
-      {site.t.keys}
-    </button>
-  );
-}
-
-/** What the keys do. */
-function Keys({ site }: { site: Site }) {
-  const { t } = site;
-  return (
-    <dialog id="keys" aria-labelledby="keys-title">
-      <h2 id="keys-title">{t.keys}</h2>
-      <dl>
-        {KEYS.map(([name, ...keys]) => (
-          <div>
-            <dt>
-              {keys.map((key) => (
-                <kbd>{key}</kbd>
-              ))}
-            </dt>
-            <dd>{t.keyNames[name]}</dd>
-          </div>
-        ))}
-      </dl>
-      <form method="dialog">
-        <button type="submit">{t.close}</button>
-      </form>
-    </dialog>
   );
 }
 
