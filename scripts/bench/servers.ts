@@ -139,9 +139,14 @@ export interface Loader {
   stop(): void;
 }
 
+/** Runs a file of this folder in a process of its own, which ends when it is disconnected. */
+export function forkChild(file: string): ChildProcess {
+  return keep(fork(join(import.meta.dirname, file), { detached: true }));
+}
+
 /** Starts the process that makes load; it takes several jobs at once. */
 export function startLoader(): Loader {
-  const child = keep(fork(join(import.meta.dirname, 'load.ts'), { detached: true }));
+  const child = forkChild('load.ts');
   const waiting = new Map<number, (answer: { done?: Done; error?: string }) => void>();
   let id = 0;
   child.on('message', (answer: { id: number; done?: Done; error?: string }) => {

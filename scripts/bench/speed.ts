@@ -289,8 +289,9 @@ export const speedRows = {
     withAppendOnly(bench.redis, () => compareAppends(bench, 'POST /memo on disk', AT_LEAST_90)),
 
   async asset(bench) {
-    const html = String((await askFor(bench.memo.origin, { path: '/' })).body);
-    const path = /\/assets\/app\.\w+\.js/.exec(html)![0];
+    const { cookie } = await createPerson(bench, 'reader', 100);
+    const home = await askFor(bench.memo.origin, { path: '/', headers: { Cookie: cookie } });
+    const path = /\/assets\/app\.\w+\.js/.exec(String(home.body))![0];
     return compareWithFloor(bench, {
       what: 'GET /assets/app.js',
       requests: [{ path, headers: { 'Accept-Encoding': 'br' } }],
