@@ -32,7 +32,7 @@ export function figure({ target, ...measured }: Omit<RowFigure, 'ratio' | 'reach
   const { least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY } = target ?? {};
   return {
     ...measured,
-    ...(ratio !== undefined && { ratio }),
+    ...(Number.isFinite(ratio) && { ratio }), // nothing against nothing has none
     ...(target && value !== undefined && { target, reached: value >= least && value <= most }),
   };
 }

@@ -108,7 +108,8 @@ async function handle(request: IncomingMessage, answer: ServerResponse): Promise
 
 createServer({ keepAliveTimeout: 75_000 }, (request, answer) => {
   handle(request, answer).catch((error) => {
-    console.error(error);
-    process.exit(1);
+    answer.destroy();
+    // Whoever made load leaves when its time is over.
+    if (error.code !== 'ECONNRESET') throw error;
   });
 }).listen(Number(PORT));

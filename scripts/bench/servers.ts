@@ -123,7 +123,7 @@ export async function startMemoPy(redisUrl: string, work: string): Promise<Serve
   });
   if (!python) return undefined;
   const port = await findFreePort();
-  const args = ['-m', 'gunicorn', '--workers=2', '--worker-class=gthread', '--threads=16'];
+  const args = ['-m', 'gunicorn', '--workers=2', '--worker-class=gthread', '--threads=4'];
   args.push('--keep-alive=75', `--bind=127.0.0.1:${port}`, `--chdir=${import.meta.dirname}`);
   args.push('--log-level=warning', 'memo:app');
   const env = { PORT: String(port), REDIS_URL: redisUrl, PYTHONDONTWRITEBYTECODE: '1' };
