@@ -12,7 +12,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { cpus, tmpdir, totalmem } from 'node:os';
+import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
@@ -64,6 +64,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => process.exit(1)); // which takes the children along
 }
 
+// What others do on this machine is in every figure.
+const load = loadavg()[0]!;
+
 await writeAssets();
 await build(serverOptions);
 // Bundled as the server is, whose scripts in Lua only the bundler understands.
@@ -108,6 +111,7 @@ const run = {
   cpu: cpus()[0]?.model.trim(),
   cores: cpus().length,
   memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
+  load,
   node: process.version,
   redis: privateRedis.program.version,
   rounds: Number(values.rounds),
@@ -117,7 +121,7 @@ const run = {
 await mkdir(dirname(output), { recursive: true });
 await writeFile(output, `${JSON.stringify(run, null, 2)}\n`);
 console.log(`${run.date}, ${run.commit}
-${run.cores} × ${run.cpu}, ${run.memory}; Node ${run.node}, Redis ${run.redis}
+${run.cores} × ${run.cpu}, ${run.memory}; Node ${run.node}, Redis ${run.redis}; load before ${load}
 `);
 console.log(formatTable(figures, before?.figures));
 console.log(`\nwritten to ${output}`);

@@ -82,7 +82,7 @@ async function compareWithFloor(bench: Bench, comparison: Comparison) {
     }
     const latency = (of: keyof Latencies, name: string): RowFigure =>
       figure({
-        what: `${what}, at ${rate}/s, ${name}`,
+        what: `${what}, half as fast, ${name}`,
         unit: 'ms',
         reference: paced.floor.map((it) => it[of]),
         memo: paced.memo.map((it) => it[of]),
@@ -92,6 +92,7 @@ async function compareWithFloor(bench: Bench, comparison: Comparison) {
       figure({ what, unit: 'CPU µs/req', ...pick('cpu'), ...(cpu && { target: cpu }) }),
       figure({ what, unit: 'Redis CPU µs/req', ...pick('redisCpu') }),
       figure({ what, unit: 'CPU share', ...pick('share') }),
+      figure({ what: `${what}, half as fast`, unit: 'req/s', memo: [rate] }),
       latency('p50', 'p50'),
       latency('p99', 'p99'),
       latency('p999', 'p99.9'),
