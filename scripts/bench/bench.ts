@@ -11,7 +11,8 @@
  * Prints a table and writes everything, each round's value, too, to the file (`dist/bench.json`).
  */
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -80,6 +81,7 @@ const bundle = resolve(import.meta.dirname, '../../dist/bench/sessions.js');
 const { createSessionStore }: typeof import('../../src/sessions.ts') = await import(bundle);
 
 const work = await mkdtemp(join(tmpdir(), 'memo-bench-'));
+process.once('exit', () => rmSync(work, { recursive: true, force: true }));
 const privateRedis = await startRedis({ dir: join(work, 'redis') });
 const redis = new Redis(privateRedis.url);
 const sessions = createSessionStore(redis);
@@ -101,7 +103,6 @@ try {
 } finally {
   redis.disconnect();
   await privateRedis.stop();
-  await rm(work, { recursive: true, force: true });
 }
 
 const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
@@ -124,4 +125,7 @@ console.log(`${run.date}, ${run.commit}
 ${run.cores} × ${run.cpu}, ${run.memory}; Node ${run.node}, Redis ${run.redis}; load before ${load}
 `);
 console.log(formatTable(figures, before?.figures));
-console.log(`\nwritten to ${output}`);
+console.log(`
+Medians of the rounds; a ratio is the median of the rounds' own. Where the CPU share of both is well
+below 1, something else was the limit, and CPU time tells more than requests a second.
+Written to ${output}`);
