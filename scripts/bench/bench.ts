@@ -1,0 +1,131 @@
+/**
+ * `npm run bench [file]`: how fast the built server is, how much it takes, and how far that is from
+ * a floor that does as little as possible (floor.ts). All of it runs on this machine: a private
+ * Redis, the servers, and the load, each a process of its own. Linux only.
+ *
+ *   --only page,append   some rows, by their names
+ *   --rounds 5           how often each is measured, in turns with what it is compared with
+ *   --seconds 2          how long each time
+ *   --compare old.json   shows what has changed since another run
+ *
+ * Prints a table and writes everything, each round's value, too, to the file (`dist/bench.json`).
+ */
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
+import { Redis } from 'ioredis';
+import type { SessionStore } from '../../src/sessions.ts';
+import { serverOptions, writeAssets } from '../build.ts';
+import { type PrivateRedis, startRedis } from '../redis.ts';
+import { type Figure, formatTable, type RowFigure } from './figures.ts';
+import { longListRows } from './long-lists.ts';
+import { processRows } from './process.ts';
+import { type Loader, type Server, startLoader, startMemo } from './servers.ts';
+import { speedRows } from './speed.ts';
+
+/** What the rows are measured with. */
+export interface Bench {
+  redis: Redis;
+  sessions: SessionStore;
+  privateRedis: PrivateRedis;
+  memo: Server;
+  loader: Loader;
+  rounds: number;
+  seconds: number;
+  /** a folder for files, gone after the run */
+  work: string;
+}
+
+/** Measures something, and says it by its figures. */
+export type Row = (bench: Bench) => Promise<RowFigure[]>;
+
+const ROWS: Record<string, Row> = { ...speedRows, ...longListRows, ...processRows };
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    only: { type: 'string' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '2' },
+    compare: { type: 'string' },
+  },
+});
+const names = values.only?.split(',') ?? Object.keys(ROWS);
+for (const name of names) {
+  if (!(name in ROWS)) throw new Error(`no row ${name}: there are ${Object.keys(ROWS).join(', ')}`);
+}
+const output = resolve(positionals[0] ?? 'dist/bench.json');
+const before = values.compare && JSON.parse(await readFile(values.compare, 'utf8'));
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => process.exit(1)); // which takes the children along
+}
+
+// What others do on this machine is in every figure.
+const load = loadavg()[0]!;
+
+await writeAssets();
+await build(serverOptions);
+// Bundled as the server is, whose scripts in Lua only the bundler understands.
+for (const [entry, name] of [
+  ['scripts/bench/floor.ts', 'floor.js'],
+  ['src/sessions.ts', 'sessions.js'],
+] as const) {
+  await build({ ...serverOptions, entryPoints: [entry], outfile: `dist/bench/${name}` });
+}
+const bundle = resolve(import.meta.dirname, '../../dist/bench/sessions.js');
+const { createSessionStore }: typeof import('../../src/sessions.ts') = await import(bundle);
+
+const work = await mkdtemp(join(tmpdir(), 'memo-bench-'));
+process.once('exit', () => rmSync(work, { recursive: true, force: true }));
+const privateRedis = await startRedis({ dir: join(work, 'redis') });
+const redis = new Redis(privateRedis.url);
+const sessions = createSessionStore(redis);
+const figures: Figure[] = [];
+try {
+  // What is measured is the server, not the disk; the row that wants the disk turns it on.
+  await redis.config('SET', 'appendonly', 'no');
+  const loader = startLoader();
+  const memo = await startMemo(privateRedis.url, work);
+  const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
+  for (const name of names) {
+    console.error(`${name}…`);
+    const bench = { redis, sessions, privateRedis, memo, loader, rounds, seconds, work };
+    const measured = await ROWS[name]!(bench);
+    figures.push(...measured.map((it) => ({ row: name, ...it })));
+  }
+  loader.stop();
+  await memo.stop();
+} finally {
+  redis.disconnect();
+  await privateRedis.stop();
+}
+
+const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
+const run = {
+  date: new Date().toISOString(),
+  commit: git('rev-parse', 'HEAD') + (git('status', '--porcelain') && ' and uncommitted changes'),
+  cpu: cpus()[0]?.model.trim(),
+  cores: cpus().length,
+  memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
+  load,
+  node: process.version,
+  redis: privateRedis.program.version,
+  rounds: Number(values.rounds),
+  seconds: Number(values.seconds),
+  figures,
+};
+await mkdir(dirname(output), { recursive: true });
+await writeFile(output, `${JSON.stringify(run, null, 2)}\n`);
+console.log(`${run.date}, ${run.commit}
+${run.cores} × ${run.cpu}, ${run.memory}; Node ${run.node}, Redis ${run.redis}; load before ${load}
+`);
+console.log(formatTable(figures, before?.figures));
+console.log(`
+Medians of the rounds; a ratio is the median of the rounds' own. Where the CPU share of both is well
+below 1, something else was the limit, and CPU time tells more than requests a second.
+Written to ${output}`);

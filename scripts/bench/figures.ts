@@ -1,0 +1,96 @@
+/** What was measured, and how it is shown. */
+
+export interface Figure {
+  /** the row's name, as `--only` takes it */
+  row: string;
+  what: string;
+  unit: string;
+  /** what memo is measured against, a value each round, or one */
+  reference?: number[];
+  memo: number[];
+  /** memo to reference: the median of the rounds' own, where both were measured in the same rounds */
+  ratio?: number;
+  target?: Target;
+  reached?: boolean;
+}
+
+/** A bound of memo's median, or of the ratio. */
+export interface Target {
+  of: 'memo' | 'ratio';
+  least?: number;
+  most?: number;
+}
+
+/** A row's figure: all but the row's name. */
+export type RowFigure = Omit<Figure, 'row'>;
+
+/** A figure with its ratio and whether it reaches its target. */
+export function figure({ target, ...measured }: Omit<RowFigure, 'ratio' | 'reached'>): RowFigure {
+  const { reference, memo } = measured;
+  const ratio = reference && ratioOf(memo, reference);
+  const value = target?.of === 'ratio' ? ratio : median(memo);
+  const { least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY } = target ?? {};
+  return {
+    ...measured,
+    ...(Number.isFinite(ratio) && { ratio }), // nothing against nothing has none
+    ...(target && value !== undefined && { target, reached: value >= least && value <= most }),
+  };
+}
+
+/** Machines are slower in some rounds than in others: what ran side by side is compared. */
+function ratioOf(memo: number[], reference: number[]): number {
+  if (memo.length !== reference.length) return median(memo) / median(reference);
+  return median(memo.map((value, i) => value / reference[i]!));
+}
+
+export const median = (values: number[]) => percentile(values, 0.5);
+
+/** The smallest value that a part of all of them, from 0 to 1, does not exceed. */
+export function percentile(values: number[], part: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN;
+}
+
+/** All figures as one table; with those of another run, what has changed since. */
+export function formatTable(figures: Figure[], before?: Figure[]): string {
+  const head = ['what', 'unit', 'floor', 'memo', 'ratio', 'target', 'reached?'];
+  if (before) head.push('before', 'now/before');
+  const lines = figures.map((it) => {
+    const { reference, memo, ratio, target, reached } = it;
+    const old = before?.find(
+      ({ row, what, unit }) => row === it.row && what === it.what && unit === it.unit,
+    );
+    return [
+      it.what,
+      it.unit,
+      reference ? format(median(reference)) : '',
+      format(median(memo)),
+      ratio === undefined ? '' : format(ratio),
+      target ? formatTarget(target) : '',
+      reached === undefined ? '' : reached ? 'yes' : 'NO',
+      ...(before
+        ? [old ? format(median(old.memo)) : '', old ? format(median(memo) / median(old.memo)) : '']
+        : []),
+    ];
+  });
+  const table = [head, ...lines];
+  const widths = head.map((_, column) => Math.max(...table.map((line) => line[column]!.length)));
+  return table
+    .map((line) =>
+      line
+        .map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function formatTarget({ of, least, most }: Target): string {
+  const bound = least === undefined ? `≤ ${most}` : `≥ ${least}`;
+  return of === 'ratio' ? `${bound} ×` : bound;
+}
+
+/** Three significant digits, and no fewer of a whole number. */
+function format(value: number): string {
+  return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,115 @@
+/**
+ * The floor: as little as a server can do that makes memo's Redis calls and sends memo's bytes,
+ * on nothing but `node:http` and ioredis. It checks nothing and logs nothing.
+ *
+ * What is the same in every answer of a route, memo itself was asked for: headers, and the page's
+ * HTML, which is sent as it is instead of being made.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Redis } from 'ioredis';
+import takeScript from '../../src/limits.lua';
+import memosScript from '../../src/memos.lua';
+
+/** By the request's method and path; `br` where it is the compressed one. */
+export interface Canned {
+  headers: Record<string, string>;
+  /** base64 */
+  body: string;
+}
+
+const { PORT, REDIS_URL = '', CANNED = '', WRITES_PER_MINUTE } = process.env;
+const COST = Math.round(60e6 / Number(WRITES_PER_MINUTE)); // µs
+const BURST = Number(WRITES_PER_MINUTE) / 2;
+
+const redis = new Redis(REDIS_URL);
+redis.defineCommand('memos', { numberOfKeys: 1, lua: memosScript });
+redis.defineCommand('take', { numberOfKeys: 1, lua: takeScript });
+
+const canned = new Map(
+  Object.entries<Canned>(JSON.parse(readFileSync(CANNED, 'utf8'))).map(
+    ([name, { headers, body }]) => [name, { headers, body: Buffer.from(body, 'base64') }],
+  ),
+);
+
+async function findUser(request: IncomingMessage): Promise<string> {
+  const token = request.headers.cookie!.slice('userId='.length);
+  const key = `session:${createHash('sha256').update(token).digest('hex')}`;
+  const [session] = await Promise.all([redis.get(key), redis.pttl(key)]);
+  return JSON.parse(session!).user;
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+function send(answer: ServerResponse, status: number, headers: object, body: string | Buffer) {
+  answer.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) }).end(body);
+}
+
+async function sendPage(request: IncomingMessage, answer: ServerResponse, headers: object) {
+  const user = await findUser(request);
+  const [more, memos] = (await redis.memos(`user:${user}:memos`, 'page', '', 50)) as [
+    number,
+    string[],
+  ];
+  const next = more ? `,"next":"${/\d+/.exec(memos.at(-1)!)}"` : '';
+  send(answer, 200, headers, `{"memos":[${memos.join(',')}]${next}}`);
+}
+
+async function sendHome(request: IncomingMessage, answer: ServerResponse, page: string) {
+  const user = await findUser(request);
+  await Promise.all([
+    redis.get(`user:${user}`),
+    redis.smembers(`user:${user}:pins`),
+    redis.memos(`user:${user}:memos`, 'page', '', 50),
+  ]);
+  const { headers, body } = canned.get(page)!;
+  send(answer, 200, headers, body);
+}
+
+async function append(request: IncomingMessage, answer: ServerResponse, headers: object) {
+  const user = await findUser(request);
+  const taken = (await redis.take(`user:${user}:writes`, COST, BURST)) as number[];
+  const { text } = JSON.parse(await readBody(request));
+  const members = `,"text":${JSON.stringify(text)}}`;
+  const [, memo] = (await redis.memos(`user:${user}:memos`, 'append', members, '', '')) as [
+    number,
+    string,
+  ];
+  void redis.publish(`user:${user}:changes`, '');
+  const id = /\d+/.exec(memo);
+  send(
+    answer,
+    201,
+    {
+      ...headers,
+      Location: `/memo/${id}`,
+      ETag: `"${id}"`,
+      'RateLimit-Policy': `"writes";q=${BURST};w=30`,
+      RateLimit: `"writes";r=${taken[1]};t=${Math.ceil(taken[3]! / 1e6)}`,
+    },
+    memo,
+  );
+}
+
+async function handle(request: IncomingMessage, answer: ServerResponse): Promise<void> {
+  const name = `${request.method} ${request.url}`;
+  const coding = request.headers['accept-encoding'] === 'br' ? ' br' : '';
+  const { headers, body } = canned.get(name + coding)!;
+  if (name === 'GET /memo?limit=50') return sendPage(request, answer, headers);
+  if (name === 'GET /') return sendHome(request, answer, name + coding);
+  if (name === 'POST /memo') return append(request, answer, headers);
+  send(answer, 200, headers, body); // a static file
+}
+
+createServer({ keepAliveTimeout: 75_000 }, (request, answer) => {
+  handle(request, answer).catch((error) => {
+    answer.destroy();
+    // Whoever made load leaves when its time is over.
+    if (error.code !== 'ECONNRESET') throw error;
+  });
+}).listen(Number(PORT));

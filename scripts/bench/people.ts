@@ -1,0 +1,50 @@
+/** Whoever is logged in, and their memos. */
+import type { Redis } from 'ioredis';
+import type { Bench } from './bench.ts';
+
+export interface Person {
+  id: string;
+  /** the `Cookie` header */
+  cookie: string;
+  /** the id of the memo in the middle of theirs; 0 without memos */
+  middle: number;
+}
+
+/** Three months ago in µs, so that what the page says of times does not change within a run. */
+const FIRST = (Date.now() - 100 * 24 * 60 * 60 * 1000) * 1000;
+const MINUTE = 60e6; // µs
+
+/** About 80 characters of Korean, each a little different. */
+export const memoText = (i: number) =>
+  `${i}번째 메모: 다음 주 화요일 오후에 있을 회의 자료를 월요일까지 모두에게 공유하고, 돌아오는 길에 우유와 달걀 한 판, 대파와 두부를 사서 냉장고에 넣어 둘 것`;
+
+/** Logs somebody in who has just so many memos. */
+export async function createPerson(
+  { redis, sessions }: Pick<Bench, 'redis' | 'sessions'>,
+  id: string,
+  count = 0,
+): Promise<Person> {
+  await redis.del(`user:${id}:memos`);
+  await pushMemos(redis, id, count, (i) =>
+    JSON.stringify({ id: FIRST + i * MINUTE, text: memoText(i) }),
+  );
+  const token = await sessions.begin({ id, name: '김메모' }, 'Bench/1.0');
+  return { id, cookie: `userId=${token}`, middle: FIRST + Math.floor(count / 2) * MINUTE };
+}
+
+/** Somebody whom memo.py knows, in its format. */
+export async function createMemoPyPerson(redis: Redis, id: string, count: number) {
+  await redis.del(`user:${id}:memos`);
+  await pushMemos(redis, id, count, (i) => {
+    const ascii = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    return `{"text": ${JSON.stringify(memoText(i)).replace(/[^\0-\x7f]/g, ascii)}}`;
+  });
+  return { id, cookie: `userId=${id}`, middle: 0 };
+}
+
+async function pushMemos(redis: Redis, id: string, count: number, memo: (i: number) => string) {
+  for (let i = 0; i < count; i += 1000) {
+    const length = Math.min(1000, count - i);
+    await redis.rpush(`user:${id}:memos`, ...Array.from({ length }, (_, j) => memo(i + j)));
+  }
+}

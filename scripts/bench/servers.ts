@@ -1,0 +1,175 @@
+/** Starts what is measured and what measures it, each a process of its own. */
+import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { findFreePort } from '../redis.ts';
+import type { Done, Job } from './load.ts';
+import { childrenOf } from './proc.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+/** High enough that nobody is refused, and still on. */
+export const WRITES_PER_MINUTE = '1000000';
+
+export interface Server {
+  /** `http://127.0.0.1:<port>` */
+  origin: string;
+  /** the process that was started */
+  pid: number;
+  /** those that answer */
+  workers: number[];
+  stop(): Promise<void>;
+}
+
+/** Children end with this process, however it ends, short of SIGKILL. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) kill(child);
+});
+
+function kill({ pid }: ChildProcess): void {
+  try {
+    process.kill(-pid!, 'SIGKILL'); // and what it has started itself
+  } catch {
+    // It has ended already.
+  }
+}
+
+function keep<T extends ChildProcess>(child: T): T {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+
+/**
+ * Starts a server, with its standard output in a file as in production, and waits until it listens.
+ * @param log the file
+ */
+async function startServer(command: string[], env: Record<string, string>, log: string) {
+  const port = Number(env.PORT);
+  const output = openSync(log, 'a');
+  const [program = '', ...args] = command;
+  const child = keep(
+    spawn(program, args, {
+      env: { PATH: process.env.PATH, ...env },
+      stdio: ['ignore', output, 'inherit'],
+      detached: true,
+    }),
+  );
+  const exited = once(child, 'exit');
+  while (!(await isListening(port))) {
+    if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`);
+    await sleep(1);
+  }
+  const stop = async () => {
+    kill(child);
+    await exited;
+  };
+  return { origin: `http://127.0.0.1:${port}`, pid: child.pid!, workers: [child.pid!], stop };
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+/** The built server, with all that it does in production. */
+export async function startMemo(redisUrl: string, work: string): Promise<Server> {
+  const env = {
+    NODE_ENV: 'production',
+    PORT: String(await findFreePort()),
+    REDIS_URL: redisUrl,
+    PUBLIC_URL: 'http://localhost:8000',
+    NAVER_CLIENT_ID: 'id',
+    NAVER_CLIENT_SECRET: 'secret',
+    WRITES_PER_MINUTE,
+  };
+  return startServer([process.execPath, join(ROOT, 'dist/index.js')], env, join(work, 'memo.log'));
+}
+
+/** @param canned a file with what it sends, see floor.ts */
+export async function startFloor(redisUrl: string, work: string, canned: string): Promise<Server> {
+  const env = {
+    NODE_ENV: 'production',
+    PORT: String(await findFreePort()),
+    REDIS_URL: redisUrl,
+    CANNED: canned,
+    WRITES_PER_MINUTE,
+  };
+  const entry = join(ROOT, 'dist/bench/floor.js');
+  return startServer([process.execPath, entry], env, join(work, 'floor.log'));
+}
+
+/**
+ * memo.py's design under gunicorn with two workers; with threads, so that connections are kept as
+ * they are with the others.
+ * @returns undefined where no Python has Flask, redis and gunicorn
+ */
+export async function startMemoPy(redisUrl: string, work: string): Promise<Server | undefined> {
+  const python = ['/usr/bin/python3', 'python3'].find((program) => {
+    try {
+      execFileSync(program, ['-c', 'import flask, redis, gunicorn'], { stdio: 'ignore' });
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  if (!python) return undefined;
+  const port = await findFreePort();
+  const args = ['-m', 'gunicorn', '--workers=2', '--worker-class=gthread', '--threads=4'];
+  args.push('--keep-alive=75', `--bind=127.0.0.1:${port}`, `--chdir=${import.meta.dirname}`);
+  args.push('--log-level=warning', 'memo:app');
+  const env = { PORT: String(port), REDIS_URL: redisUrl, PYTHONDONTWRITEBYTECODE: '1' };
+  const server = await startServer([python, ...args], env, join(work, 'memo.py.log'));
+  // It listens before its workers are there.
+  while (childrenOf(server.pid).length < 2) await sleep(10);
+  return { ...server, workers: childrenOf(server.pid) };
+}
+
+export interface Loader {
+  /** Rejects when a request failed: what was measured then means nothing. */
+  load(job: Job): Promise<Done>;
+  stop(): void;
+}
+
+/** Runs a file of this folder in a process of its own, which ends when it is disconnected. */
+export function forkChild(file: string): ChildProcess {
+  return keep(fork(join(import.meta.dirname, file), { detached: true }));
+}
+
+/** Starts the process that makes load; it takes several jobs at once. */
+export function startLoader(): Loader {
+  const child = forkChild('load.ts');
+  const waiting = new Map<number, (answer: { done?: Done; error?: string }) => void>();
+  let id = 0;
+  child.on('message', (answer: { id: number; done?: Done; error?: string }) => {
+    waiting.get(answer.id)?.(answer);
+    waiting.delete(answer.id);
+  });
+  child.once('exit', () => {
+    for (const tell of waiting.values()) tell({ error: 'the load ended' });
+  });
+  return {
+    async load(job) {
+      id++;
+      const answered = new Promise<{ done?: Done; error?: string }>((resolve) =>
+        waiting.set(id, resolve),
+      );
+      child.send({ id, job });
+      const { done, error } = await answered;
+      if (!done) throw new Error(error);
+      const { path } = job.requests[0]!;
+      if (done.failed > 0) throw new Error(`${done.failed} requests for ${path} failed`);
+      if (done.requests === 0) throw new Error(`no request for ${path} was answered`);
+      return done;
+    },
+    stop: () => void child.disconnect(),
+  };
+}
