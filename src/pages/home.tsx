@@ -3,6 +3,7 @@ import type { Site } from '../env.ts';
 import type { Memo } from '../memos.ts';
 import type { Search } from '../search.ts';
 import { Composer, Editor } from './composer.tsx';
+import { InTurns } from './in-turns.tsx';
 import { href, Layout, type Reader } from './layout.tsx';
 import { MemoCard } from './memo-card.tsx';
 import { type Notice, NoticeContent } from './notice.tsx';
@@ -114,15 +115,17 @@ export function Cards({ site, memos, view, search, next, editing, editor }: Card
   const older = { ...view, edit: undefined, through: undefined, before: next };
   return (
     <>
-      {memos.map((memo) => (
-        <li>
-          {memo.id === editing?.id ? (
-            editor
-          ) : (
-            <MemoCard site={site} memo={memo} view={view} marks={search?.find(memo.text)} />
-          )}
-        </li>
-      ))}
+      <InTurns
+        items={memos.map((memo) => (
+          <li>
+            {memo.id === editing?.id ? (
+              editor
+            ) : (
+              <MemoCard site={site} memo={memo} view={view} search={search} />
+            )}
+          </li>
+        ))}
+      />
       {next !== undefined && (
         <li class="older">
           <a

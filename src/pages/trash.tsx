@@ -1,5 +1,6 @@
 import type { Site } from '../env.ts';
 import type { Memo } from '../memos.ts';
+import { InTurns } from './in-turns.tsx';
 import { href, Layout, type Reader } from './layout.tsx';
 import { TrashCard } from './memo-card.tsx';
 import { NoticeContent } from './notice.tsx';
@@ -50,11 +51,13 @@ export function Trash({ site, reader, memos, confirm, done }: TrashProps) {
         )}
         {memos.length === 0 && <p class="empty">{t.trashEmpty}</p>}
         <ul class="cards">
-          {memos.map((memo) => (
-            <li>
-              <TrashCard site={site} memo={memo} />
-            </li>
-          ))}
+          <InTurns
+            items={memos.map((memo) => (
+              <li>
+                <TrashCard site={site} memo={memo} />
+              </li>
+            ))}
+          />
         </ul>
         <nav class="pages">
           <a href={href(site, '/')} hx-swap="outerMorph show:top">
