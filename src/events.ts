@@ -51,7 +51,11 @@ export function createEvents(redis: RedisClient, subscriber: RedisClient) {
       const channel = channelOf(userId);
       const set = listeners.get(channel) ?? new Set();
       listeners.set(channel, set.add(listener));
-      if (set.size > MAX_LISTENERS) [...set][0]!.end();
+      for (const oldest of [...set].slice(0, -MAX_LISTENERS)) {
+        // Taken out now, not when it has ended: of many that come at once, each ends another.
+        set.delete(oldest);
+        oldest.end();
+      }
       const stop = () => {
         set.delete(listener);
         if (set.size > 0 || listeners.get(channel) !== set) return;

@@ -1,7 +1,7 @@
 /**
  * Rate limits, kept in Redis, so that they hold for all processes together.
  *
- * Keys, with a TTL of a minute at most: `user:<id>:writes`, `login:<address>`.
+ * Keys, with a TTL of a minute at most: `user:<id>:writes`, `login:<address>:<1 or 2>`.
  */
 import type { Result } from 'ioredis';
 import script from './limits.lua';

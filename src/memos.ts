@@ -17,6 +17,7 @@
  */
 import type { Cluster, Redis, Result } from 'ioredis';
 import script from './memos.lua';
+import { takeTurns } from './turns.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -69,9 +70,6 @@ const CHUNK = 500;
 
 /** Characters after which a search has found enough. */
 const FOUND_LENGTH = 512 * 1024;
-
-/** How long a search goes on before others get their turn, in ms. */
-const TURN = 8;
 
 /** Pinned memos that are read at once, and characters after which there are enough of them. */
 const PINNED_CHUNK = 20;
@@ -178,7 +176,7 @@ export function createMemoStore(redis: RedisClient) {
       const found: string[] = [];
       let length = 0;
       let cursor = before;
-      let started = performance.now();
+      const pauseForOthers = takeTurns();
       do {
         const { memos, next } = await this.page(user, CHUNK, cursor);
         for (const memo of memos) {
@@ -189,10 +187,8 @@ export function createMemoStore(redis: RedisClient) {
             found.push(memo);
             length += memo.length;
           }
-          if (performance.now() - started > TURN) {
-            await new Promise((resolve) => setTimeout(resolve));
-            started = performance.now();
-          }
+          const pause = pauseForOthers();
+          if (pause) await pause;
         }
         cursor = next;
       } while (cursor !== undefined && !signal?.aborted);

@@ -75,6 +75,7 @@ test.each([
   ['fi', 'ﬁsh', '[ﬁ]sh'],
   ['🥛', '👩‍👩‍👧 🥛', '👩‍👩‍👧 [🥛]'],
   ['i', 'İi', '[İ][i]'],
+  ['ガ', 'ｶﾞｶ', '[ｶﾞ]ｶ'],
 ])('%s marks %s', (query, text, marked) => {
   expect(mark(query, text)).toBe(marked);
 });
@@ -85,5 +86,15 @@ test.each(['가'.repeat(100), 'ㄱ'.repeat(100), '(a+)+$', '간'.repeat(99), '�
     const search = createSearch(query)!;
     expect(search.matches('가'.repeat(20_000))).toBe(/^[가ㄱ]/.test(query));
     expect(search.find('가'.repeat(20_000)).length > 0).toBe(/^[가ㄱ]/.test(query));
+  },
+);
+
+test.each(['\u0316\u0301', '\u0f71\u0f72\u0301', '\uff9e\u0334'])(
+  'as is a text of nothing but marks in the wrong order',
+  (unit) => {
+    const search = createSearch('끝')!;
+    const text = `${unit.repeat(150_000)}끝`;
+    expect(search.matches(text)).toBe(true);
+    expect(search.find(text)).toEqual([[text.length - 1, text.length]]);
   },
 );

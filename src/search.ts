@@ -59,10 +59,19 @@ export function createSearch(query: string): Search | undefined {
   };
 }
 
+/**
+ * More marks on one character than any script puts there (UAX #15 §13 allows 30). Half-width ﾞ and ﾟ
+ * become marks.
+ */
+const MARKS = /([\p{M}ﾞﾟ]{30})/u;
+
 /** Texts are compared in this form. Jamo that stand alone become initial consonants or vowels. */
 function fold(text: string): string {
+  // In parts: putting marks in order takes time with the square of how many there are in a row.
+  const parts = text.length < 1000 ? [text] : text.split(MARKS);
+  const composed = parts.map((part) => part.normalize('NFKC'));
   // The final sigma depends on what follows it, so a letter alone would not find itself.
-  return text.normalize('NFKC').toLowerCase().replaceAll('ς', 'σ');
+  return composed.join('').toLowerCase().replaceAll('ς', 'σ');
 }
 
 /**
@@ -73,7 +82,7 @@ function foldWithOrigins(text: string): { folded: string; starts: number[]; ends
   let folded = '';
   const starts: number[] = [];
   const ends: number[] = [];
-  for (const { 0: character, index } of text.matchAll(/[\u1100-\u11ff]+|.\p{M}*/gsu)) {
+  for (const { 0: character, index } of text.matchAll(/[\u1100-\u11ff]+|.[\p{M}ﾞﾟ]*/gsu)) {
     const part = fold(character);
     for (let i = 0; i < part.length; i++) {
       starts.push(index);

@@ -56,11 +56,12 @@ function parseLine(text: string, [from, to]: Range, marks: Range[]): Token[] {
     const href = trimLink(match);
     if (URL.canParse(href)) found.push({ kind: 'link', range: [index, index + href.length] });
   }
-  const links = [...found];
+  const links = found.map(({ range }) => range);
+  let next = 0;
   for (const { 0: match, index } of line.matchAll(TAG)) {
     // A tag ends where an address begins, and there is none inside of one.
-    const link = links.find(({ range }) => range[1] > index);
-    const end = Math.min(index + match.length, link?.range[0] ?? Number.POSITIVE_INFINITY);
+    while (next < links.length && links[next]![1] <= index) next++;
+    const end = Math.min(index + match.length, links[next]?.[0] ?? Number.POSITIVE_INFINITY);
     if (end - index > 1) found.push({ kind: 'tag', range: [index, end] });
   }
   found.sort((a, b) => a.range[0] - b.range[0]);

@@ -34,13 +34,12 @@ export function createCardCache() {
     ]),
   );
 
-  /** How to make cards of stored memos, for one page. */
+  /** How a stored memo becomes a card of one page. */
   return (site: Site, view: View, search?: Search) => {
     const render = (memo: Memo): Card => {
-      const marks = search?.find(memo.text);
       const item = (
         <li>
-          <MemoCard site={site} memo={memo} view={view} marks={marks} />
+          <MemoCard site={site} memo={memo} view={view} search={search} />
         </li>
       );
       return { id: memo.id, item: raw(item) };

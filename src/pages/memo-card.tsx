@@ -1,5 +1,6 @@
 import type { Site } from '../env.ts';
 import type { Memo } from '../memos.ts';
+import type { Search } from '../search.ts';
 import { href } from './layout.tsx';
 import { MemoText } from './memo-text.tsx';
 import { Time } from './time.tsx';
@@ -12,16 +13,17 @@ export interface MemoCardProps {
   site: Site;
   memo: Memo;
   view: View;
-  marks?: [start: number, end: number][] | undefined;
+  /** marks what it finds */
+  search?: Search | undefined;
 }
 
 /** One memo in the list, and what can be done with it. */
-export function MemoCard({ site, memo, view, marks }: MemoCardProps) {
+export function MemoCard({ site, memo, view, search }: MemoCardProps) {
   const { t } = site;
   const path = href(site, `/memo/${memo.id}`);
   return (
     <article class="card" id={`m${memo.id}`} tabindex={-1} aria-labelledby={`m${memo.id}-text`}>
-      <MemoText site={site} memo={memo} view={view} marks={marks} />
+      <MemoText site={site} memo={memo} view={view} marks={search?.find(memo.text)} />
       <footer>
         <Times site={site} memo={memo} />
         <div class="actions">

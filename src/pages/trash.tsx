@@ -1,14 +1,13 @@
+import type { HtmlEscapedString } from 'hono/utils/html';
 import type { Site } from '../env.ts';
-import type { Memo } from '../memos.ts';
 import { href, Layout, type Reader } from './layout.tsx';
-import { TrashCard } from './memo-card.tsx';
 import { NoticeContent } from './notice.tsx';
 
 export interface TrashProps {
   site: Site;
   reader: Reader;
-  /** the last deleted first */
-  memos: Memo[];
+  /** items of a list, the last deleted first */
+  cards: HtmlEscapedString[];
   /** whether to ask if it really shall be emptied */
   confirm: boolean;
   /** what was just done, for whoever hears the page */
@@ -16,7 +15,7 @@ export interface TrashProps {
 }
 
 /** What was deleted in the last 30 days. */
-export function Trash({ site, reader, memos, confirm, done }: TrashProps) {
+export function Trash({ site, reader, cards, confirm, done }: TrashProps) {
   const { t } = site;
   return (
     <Layout
@@ -28,9 +27,9 @@ export function Trash({ site, reader, memos, confirm, done }: TrashProps) {
       <main id="main" tabindex={-1} data-live hx-history-elt>
         <h1>{t.trash}</h1>
         <p class="hint">{t.trashHint}</p>
-        {confirm && memos.length > 0 && (
+        {confirm && cards.length > 0 && (
           <form class="notice" method="post" action={href(site, '/trash/empty')}>
-            <span role="alert">{t.emptyConfirm(memos.length)}</span>
+            <span role="alert">{t.emptyConfirm(cards.length)}</span>
             <span class="actions">
               <a class="quiet" href={href(site, '/trash')}>
                 {t.cancel}
@@ -41,21 +40,15 @@ export function Trash({ site, reader, memos, confirm, done }: TrashProps) {
             </span>
           </form>
         )}
-        {!confirm && memos.length > 0 && (
+        {!confirm && cards.length > 0 && (
           <p>
             <a class="quiet" href={href(site, '/trash?confirm=1')}>
               {t.emptyTrash}
             </a>
           </p>
         )}
-        {memos.length === 0 && <p class="empty">{t.trashEmpty}</p>}
-        <ul class="cards">
-          {memos.map((memo) => (
-            <li>
-              <TrashCard site={site} memo={memo} />
-            </li>
-          ))}
-        </ul>
+        {cards.length === 0 && <p class="empty">{t.trashEmpty}</p>}
+        <ul class="cards">{cards}</ul>
         <nav class="pages">
           <a href={href(site, '/')} hx-swap="outerMorph show:top">
             {t.back}

@@ -7,6 +7,7 @@ import type { Notice } from '../pages/notice.tsx';
 import { pageHref, type View } from '../pages/view.tsx';
 import { createSearch } from '../search.ts';
 import { pseudonymOf, randomToken } from '../sessions.ts';
+import { mapInTurns } from '../turns.ts';
 
 const PAGE_SIZE = 50; // memos
 
@@ -71,11 +72,15 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
       };
       if (notice && site.fragment) c.header('HX-Replace-Url', pageHref(site, view));
       const toCard = createCards(site, view, list.search);
+      const [pinned, cards] = [
+        await mapInTurns(list.pinned, toCard),
+        await mapInTurns(list.memos, toCard),
+      ];
       return c.html(
         <Home
           {...list}
-          pinned={list.pinned.map(toCard)}
-          memos={list.memos.map(toCard)}
+          pinned={pinned}
+          memos={cards}
           site={site}
           reader={{ name: name ?? site.t.member, person: pseudonymOf(userId) }}
           newKey={randomToken()}
@@ -91,7 +96,7 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
       const site = c.get('site');
       const { search, memos, next } = await read(c, view);
       const shown = search ? { q: view.q } : {};
-      const cards = memos.map(createCards(site, shown, search));
+      const cards = await mapInTurns(memos, createCards(site, shown, search));
       return c.html(<Cards site={site} cards={cards} view={shown} next={next} />);
     },
   };

@@ -1,15 +1,18 @@
 import { type Context, Hono } from 'hono';
 import { every } from 'hono/combine';
+import { raw } from 'hono/html';
 import type { Dependencies, Env } from '../env.ts';
 import { parseMemo } from '../memos.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
 import { readForm } from '../middleware/body.ts';
 import { limitWrites } from '../middleware/rate-limit.ts';
 import { readSession, requireSession } from '../middleware/session.ts';
+import { TrashCard } from '../pages/memo-card.tsx';
 import { Trash } from '../pages/trash.tsx';
 import { readId } from '../pages/view.tsx';
 import { Problem } from '../problem.ts';
 import { pseudonymOf } from '../sessions.ts';
+import { mapInTurns } from '../turns.ts';
 
 export function trashRoutes({ config, events, limiter, memos, sessions }: Dependencies) {
   const app = new Hono<Env>();
@@ -29,11 +32,18 @@ export function trashRoutes({ config, events, limiter, memos, sessions }: Depend
     const site = c.get('site');
     const { userId } = c.get('session')!;
     const [name, trash] = await Promise.all([sessions.nameOf(userId), memos.trash(userId)]);
+    const cards = await mapInTurns(trash, (stored) =>
+      raw(
+        <li>
+          <TrashCard site={site} memo={parseMemo(stored)} />
+        </li>,
+      ),
+    );
     return c.html(
       <Trash
         site={site}
         reader={{ name: name ?? site.t.member, person: pseudonymOf(userId) }}
-        memos={trash.map(parseMemo)}
+        cards={cards}
         confirm={confirm}
         done={done}
       />,
