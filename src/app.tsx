@@ -3,15 +3,15 @@ import { accepts } from 'hono/accepts';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
 import { accepts as acceptsType } from './accept.ts';
+import { answer, answerPage } from './answer.ts';
 import type { Assets } from './assets.ts';
 import type { Config } from './config.ts';
 import { type Dependencies, type Env, THEMES, type Theme } from './env.ts';
 import { LANGUAGES, type Language, MESSAGES, type ProblemCode } from './i18n.ts';
 import { parseMemo, versionOf } from './memos.ts';
 import { accessLog } from './middleware/access-log.ts';
-import { compressPages } from './middleware/compress.ts';
+import { commonHeaders } from './middleware/common-headers.ts';
 import { sameOrigin } from './middleware/same-origin.ts';
-import { securityHeaders } from './middleware/security-headers.ts';
 import { strictPath } from './middleware/strict-path.ts';
 import { type Draft, ErrorPage } from './pages/error.tsx';
 import { renderFrame } from './pages/frame.tsx';
@@ -36,10 +36,9 @@ export function createApp(deps: Dependencies): Hono<Env> {
 
   app.use(requestId({ headerName: '' }));
   app.use(accessLog(log));
-  app.use(securityHeaders(config.publicUrl.startsWith('https:')));
-  app.use(compressPages(compress));
+  app.use(commonHeaders(config.publicUrl.startsWith('https:'), shutdown));
   const looks = createLooks(config, assets);
-  app.use(async (c, next) => {
+  app.use((c, next) => {
     const chosen = readSettings(c);
     const language = chosen.language ?? acceptedLanguage(c);
     c.set('site', {
@@ -48,15 +47,8 @@ export function createApp(deps: Dependencies): Hono<Env> {
       fragment: c.req.header('HX-Request') === 'true',
       path: config.prefix + c.req.path.slice(config.basePath.length),
     });
-    await next();
-    // Not `c.header`: on an answer that is there already it makes another one, of a stream.
-    const { headers } = c.res;
-    // Whatever does not say otherwise is about a person.
-    if (!headers.has('Cache-Control')) headers.set('Cache-Control', 'private, no-store');
-    // What a balancer or a proxy answers instead of us must not take a page's place.
-    if (c.get('site').fragment) headers.set('Memo-Fragment', 'true');
-    // A balancer learns from this that the connection must not be used again.
-    if (shutdown.aborted) headers.set('Connection', 'close');
+    c.set('compress', compress);
+    return next();
   });
   app.use(strictPath());
   app.use(sameOrigin(new URL(config.publicUrl).origin));
@@ -156,26 +148,30 @@ const DECISIONS: ProblemCode[] = [
 function answerProblem(c: Context<Env>, problem: Problem): Response | Promise<Response> {
   const { status, code, headers, memo } = problem;
   const site = c.get('site');
-  for (const [name, value] of Object.entries(headers)) c.header(name, value);
+  const common = Object.assign(c.get('headers'), headers);
   const draft = readDraft(c, problem);
   // The page stays as it is, with what was typed, unless there is something to decide.
-  if (site.fragment) c.header('HX-Push-Url', 'false');
+  if (site.fragment) common['HX-Push-Url'] = 'false';
   if (site.fragment && !(draft && DECISIONS.includes(code))) {
-    c.header('HX-Retarget', '#notice');
-    c.header('HX-Reswap', 'innerHTML show:none');
-    return c.html(<ProblemNotice site={site} problem={problem} />, status);
+    common['HX-Retarget'] = '#notice';
+    common['HX-Reswap'] = 'innerHTML show:none';
+    return answerPage(c, <ProblemNotice site={site} problem={problem} />, status);
   }
   if (site.fragment || c.get('form') || acceptsType(c, /^text\/html$/)) {
-    return c.html(
+    return answerPage(
+      c,
       <ErrorPage site={site} problem={problem} requestId={c.get('requestId')} draft={draft} />,
       status,
     );
   }
   const [title, detail] = site.t.problems[code];
   const body = JSON.stringify({ type: 'about:blank', title, status, detail, code });
-  return c.body(memo === undefined ? body : `${body.slice(0, -1)},"memo":${memo}}`, status, {
-    'Content-Type': 'application/problem+json',
-  });
+  return answer(
+    c,
+    memo === undefined ? body : `${body.slice(0, -1)},"memo":${memo}}`,
+    { 'Content-Type': 'application/problem+json' },
+    status,
+  );
 }
 
 /** What a form wanted to save when it failed, ready to be sent once more. */

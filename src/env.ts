@@ -84,6 +84,13 @@ export interface Env {
   Variables: {
     requestId: string;
     site: Site;
+    compress: Compress;
+    /** of the answer, whatever it is going to be */
+    headers: Record<string, string>;
+    /** `Set-Cookie` of the answer */
+    cookies: string[] | undefined;
+    /** the answer that has them already */
+    complete: Response | undefined;
     /** set by the session middleware */
     session: Session | undefined;
     /** what was posted by a form, so that no error loses it */

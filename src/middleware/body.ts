@@ -33,7 +33,7 @@ export function readForm() {
       const read = [...fields].flat().join('').split('\ufffd').length - 1;
       if (read !== sent) throw new Problem(400, 'text-invalid');
     }
-    await next();
+    return next();
   });
 }
 

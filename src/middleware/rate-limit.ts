@@ -29,13 +29,11 @@ function rateLimit({ name, limiter, perMinute, keyOf }: RateLimitOptions) {
       'RateLimit-Policy': `"${name}";q=${burstOf(perMinute)};w=30`,
       RateLimit: `"${name}";r=${taken.left};t=${taken.reset}`,
     };
+    Object.assign(c.get('headers'), headers);
     if (!taken.allowed) {
-      throw new Problem(429, 'too-many', {
-        headers: { ...headers, 'Retry-After': String(taken.wait) },
-      });
+      throw new Problem(429, 'too-many', { headers: { 'Retry-After': String(taken.wait) } });
     }
-    await next();
-    for (const [header, value] of Object.entries(headers)) c.res.headers.set(header, value);
+    return next();
   });
 }
 

@@ -11,7 +11,7 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
  * @param origin our own
  */
 export function sameOrigin(origin: string) {
-  return createMiddleware<Env>(async (c, next) => {
+  return createMiddleware<Env>((c, next) => {
     if (!SAFE_METHODS.includes(c.req.method)) {
       const site = c.req.header('Sec-Fetch-Site');
       const from = c.req.header('Origin');
@@ -20,6 +20,6 @@ export function sameOrigin(origin: string) {
         : from === undefined || from === origin;
       if (!allowed) throw new Problem(403, 'cross-site');
     }
-    await next();
+    return next();
   });
 }

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
-import { deleteCookie, setCookie } from 'hono/cookie';
 import { createMiddleware } from 'hono/factory';
 import { accepts } from '../accept.ts';
+import { sendCookie } from '../answer.ts';
 import type { Config } from '../config.ts';
 import type { Env } from '../env.ts';
 import { Problem } from '../problem.ts';
@@ -14,7 +14,7 @@ export function readSession(sessions: SessionStore) {
   return createMiddleware<Env>(async (c, next) => {
     const token = readToken(c.req.header('Cookie'));
     c.set('session', token === undefined ? undefined : await sessions.find(token));
-    await next();
+    return next();
   });
 }
 
@@ -39,13 +39,13 @@ export function requireSession(config: Config) {
  * slip into the memos of whoever has logged in since. It comes back with a question.
  */
 export function requireSamePerson() {
-  return createMiddleware<Env>(async (c, next) => {
+  return createMiddleware<Env>((c, next) => {
     const person = c.get('form')?.get('person');
     const session = c.get('session');
     if (person !== undefined && session && person !== pseudonymOf(session.userId)) {
       throw new Problem(409, 'other-person');
     }
-    await next();
+    return next();
   });
 }
 
@@ -68,14 +68,14 @@ const cookieOptions = (config: Config) => ({
   secure: config.publicUrl.startsWith('https:'),
 });
 
-export function setSessionCookie(c: Context, config: Config, token: string): void {
+export function setSessionCookie(c: Context<Env>, config: Config, token: string): void {
   // memo.py's cookie is for the whole host. Beside ours it would make two, and those count as none.
   if (config.prefix && c.req.header('Cookie')?.includes(`${NAME}=`)) {
-    deleteCookie(c, NAME, { ...cookieOptions(config), path: '/' });
+    sendCookie(c, NAME, '', { ...cookieOptions(config), path: '/' });
   }
-  setCookie(c, NAME, token, { ...cookieOptions(config), maxAge: ABSOLUTE_LIMIT / 1000 });
+  sendCookie(c, NAME, token, { ...cookieOptions(config), maxAge: ABSOLUTE_LIMIT / 1000 });
 }
 
-export function clearSessionCookie(c: Context, config: Config): void {
-  deleteCookie(c, NAME, cookieOptions(config));
+export function clearSessionCookie(c: Context<Env>, config: Config): void {
+  sendCookie(c, NAME, '', cookieOptions(config));
 }

@@ -11,9 +11,9 @@ const PLAIN_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)*\/?$/;
  * looks at the request target as it came, before the adapter made a URL of it.
  */
 export function strictPath() {
-  return createMiddleware<Env>(async (c, next) => {
+  return createMiddleware<Env>((c, next) => {
     const target = c.env?.incoming?.url ?? c.req.url.replace(/^\w+:\/\/[^/]*/, '');
     if (!PLAIN_PATH.test(target.replace(/\?.*$/s, ''))) throw new Problem(400, 'bad-path');
-    await next();
+    return next();
   });
 }

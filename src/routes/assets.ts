@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { preferredCoding } from '../accept.ts';
+import { answer } from '../answer.ts';
 import type { Assets } from '../assets.ts';
 import type { Env } from '../env.ts';
 import { Problem } from '../problem.ts';
@@ -23,7 +24,7 @@ export function assetRoutes(assets: Assets) {
     const asset = files.get(c.req.param('file'));
     if (!asset) throw new Problem(404, 'not-found');
     const coding = preferredCoding(c.req.header('Accept-Encoding'));
-    return c.body(asset[coding], 200, {
+    return answer(c, asset[coding], {
       'Content-Type': asset.type,
       ...(coding !== 'identity' && { 'Content-Encoding': coding }),
       Vary: 'Accept-Encoding',

@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono';
-import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+import { getCookie } from 'hono/cookie';
+import { sendCookie } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
 import { limitLogins } from '../middleware/rate-limit.ts';
 import { clearSessionCookie, readSession, setSessionCookie } from '../middleware/session.ts';
@@ -34,7 +35,7 @@ export function authRoutes({ config, limiter, sessions, naver }: Dependencies) {
   // To Naver, with a one-time state that only this browser can bring back.
   app.get('/login', limited, (c) => {
     const state = randomToken();
-    setCookie(c, cookieName(state), state, { ...stateCookie, maxAge: STATE_LIMIT / 1000 });
+    sendCookie(c, cookieName(state), state, { ...stateCookie, maxAge: STATE_LIMIT / 1000 });
     return c.redirect(naver.authorizeUrl(state));
   });
 
@@ -43,7 +44,7 @@ export function authRoutes({ config, limiter, sessions, naver }: Dependencies) {
     const state = c.req.query('state') ?? '';
     if (!STATE.test(state)) throw new Problem(400, 'login-expired');
     const mine = getCookie(c, cookieName(state)) ?? '';
-    deleteCookie(c, cookieName(state), stateCookie);
+    sendCookie(c, cookieName(state), '', stateCookie);
     if (!equalInConstantTime(mine, state)) {
       // A callback opened once more, from the history or by going back, is no mistake.
       if (c.get('session') || (await sessions.isStateUsed(state))) return c.redirect(page);

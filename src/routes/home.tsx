@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import { answerPage } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
 import { parseMemo } from '../memos.ts';
 import { createCardCache } from '../pages/card-cache.tsx';
@@ -70,13 +71,14 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
         q: list.search && asked.q,
         edit: editing === undefined ? undefined : asked.edit,
       };
-      if (notice && site.fragment) c.header('HX-Replace-Url', pageHref(site, view));
+      if (notice && site.fragment) c.get('headers')['HX-Replace-Url'] = pageHref(site, view);
       const toCard = createCards(site, view, list.search);
       const [pinned, cards] = [
         await mapInTurns(list.pinned, toCard),
         await mapInTurns(list.memos, toCard),
       ];
-      return c.html(
+      return answerPage(
+        c,
         <Home
           {...list}
           pinned={pinned}
@@ -97,7 +99,7 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
       const { search, memos, next } = await read(c, view);
       const shown = search ? { q: view.q } : {};
       const cards = await mapInTurns(memos, createCards(site, shown, search));
-      return c.html(<Cards site={site} cards={cards} view={shown} next={next} />);
+      return answerPage(c, <Cards site={site} cards={cards} view={shown} next={next} />);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { every } from 'hono/combine';
+import { answer, answerPage } from '../answer.ts';
 import type { Dependencies, Env, Log } from '../env.ts';
 import { type Change, type Outcome, parseMemo, versionOf } from '../memos.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
@@ -79,7 +80,7 @@ export function memoRoutes(
     if (result.status === 'key reused') throw new Problem(422, 'key-reused');
     if (result.status === 'repeated') throw new Problem(409, 'repeated');
     if (form) return backToPage(c, { done: c.get('site').t.saved });
-    c.header('Location', `${config.prefix}/memo/${parseMemo(result.memo).id}`);
+    c.get('headers').Location = `${config.prefix}/memo/${parseMemo(result.memo).id}`;
     return memoJson(c, result.memo, result.status === 'created' ? 201 : 200);
   });
 
@@ -87,7 +88,8 @@ export function memoRoutes(
     const memo = await memos.find(c.get('session')!.userId, requireId(c));
     if (memo === undefined) throw new Problem(404, 'not-found');
     const site = c.get('site');
-    if (site.fragment) return c.html(<MemoCard site={site} memo={parseMemo(memo)} view={{}} />);
+    if (site.fragment)
+      return answerPage(c, <MemoCard site={site} memo={parseMemo(memo)} view={{}} />);
     return memoJson(c, memo);
   });
 
@@ -189,14 +191,12 @@ function done(outcome: Outcome): string {
 const etag = (memo: string) => ({ ETag: `"${versionOf(parseMemo(memo))}"` });
 
 /** Stored JSON goes out as it is: it is not parsed and printed again. */
-function json(c: Context<Env>, body: string, status: 200 | 201 = 200): Response {
-  return c.body(body, status, { 'Content-Type': 'application/json' });
+function json(c: Context<Env>, body: string, headers = {}, status = 200): Response {
+  return answer(c, body, { 'Content-Type': 'application/json', ...headers }, status);
 }
 
-function memoJson(c: Context<Env>, memo: string, status?: 200 | 201): Response {
-  c.header('ETag', etag(memo).ETag);
-  return json(c, memo, status);
-}
+const memoJson = (c: Context<Env>, memo: string, status?: number) =>
+  json(c, memo, etag(memo), status);
 
 /** All memos as one JSON object, written as they are read: memory stays flat. */
 async function streamAll(c: Context<Env>, chunks: AsyncGenerator<string[], void>, log: Log) {

@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { answerPage } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
 import { readSession } from '../middleware/session.ts';
 import { Invitation } from '../pages/invitation.tsx';
@@ -16,7 +17,7 @@ export function pageRoutes({ memos, sessions }: Dependencies, home: HomePages) {
     if (!session) {
       // In the middle of a page of somebody's, the invitation would take the place of their memos.
       if (site.fragment) throw new Problem(401, 'logged-out');
-      return c.html(<Invitation site={site} />);
+      return answerPage(c, <Invitation site={site} />);
     }
     const query = c.req.query();
     for (const name of ['before', 'through', 'edit', 'deleted']) {

@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { every } from 'hono/combine';
+import { answerPage } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
 import { readForm } from '../middleware/body.ts';
 import { clearSessionCookie, readSession, requireSession } from '../middleware/session.ts';
@@ -15,7 +16,8 @@ export function sessionRoutes({ config, sessions }: Dependencies) {
     const site = c.get('site');
     const { userId, hash } = c.get('session')!;
     const [name, list] = await Promise.all([sessions.nameOf(userId), sessions.list(userId)]);
-    return c.html(
+    return answerPage(
+      c,
       <Sessions
         site={site}
         reader={{ name: name ?? site.t.member, person: pseudonymOf(userId) }}

@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono';
-import { getCookie, setCookie } from 'hono/cookie';
+import { getCookie } from 'hono/cookie';
+import { sendCookie } from '../answer.ts';
 import type { Config } from '../config.ts';
 import { type Env, THEMES, type Theme } from '../env.ts';
 import { LANGUAGES, type Language } from '../i18n.ts';
@@ -32,8 +33,8 @@ export function settingsRoutes(config: Config) {
     const language = LANGUAGES.find((choice) => choice === form.get('language'));
     const theme = THEMES.find((choice) => choice === form.get('theme'));
     if (!language && !theme) throw new Problem(400, 'bad-request');
-    if (language) setCookie(c, 'language', language, options);
-    if (theme) setCookie(c, 'theme', theme, options);
+    if (language) sendCookie(c, 'language', language, options);
+    if (theme) sendCookie(c, 'theme', theme, options);
     return c.redirect(backTo(c.req.header('Referer'), config), 303);
   });
 

@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { every } from 'hono/combine';
 import { raw } from 'hono/html';
+import { answerPage } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
 import { parseMemo } from '../memos.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
@@ -39,7 +40,8 @@ export function trashRoutes({ config, events, limiter, memos, sessions }: Depend
         </li>,
       ),
     );
-    return c.html(
+    return answerPage(
+      c,
       <Trash
         site={site}
         reader={{ name: name ?? site.t.member, person: pseudonymOf(userId) }}
@@ -53,7 +55,7 @@ export function trashRoutes({ config, events, limiter, memos, sessions }: Depend
   /** After a form: htmx gets the page at once, a browser that sent the form itself by a redirect. */
   const backToTrash = (c: Context<Env>, done: string) => {
     if (!c.get('site').fragment) return c.redirect(page, 303);
-    c.header('HX-Replace-Url', page);
+    c.get('headers')['HX-Replace-Url'] = page;
     return show(c, { done });
   };
 

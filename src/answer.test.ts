@@ -1,6 +1,6 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { createTestApp } from '../testing/app.ts';
+import { createTestApp } from './testing/app.ts';
 
 const { logIn, app } = createTestApp();
 const OWN = { 'Sec-Fetch-Site': 'same-origin' };

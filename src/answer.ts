@@ -1,0 +1,60 @@
+import type { Context } from 'hono';
+import { generateCookie } from 'hono/cookie';
+import type { CookieOptions } from 'hono/utils/cookie';
+import type { HtmlEscapedString } from 'hono/utils/html';
+import { preferredCoding } from './accept.ts';
+import type { Env } from './env.ts';
+
+/** Below this, compressing gains nothing. */
+const MIN_LENGTH = 1024; // bytes
+
+/** Sends a cookie with the answer, whatever it is going to be; an empty value takes it away. */
+export function sendCookie(c: Context<Env>, name: string, value: string, options: CookieOptions) {
+  const cookie = generateCookie(name, value, value === '' ? { ...options, maxAge: 0 } : options);
+  c.set('cookies', [...(c.get('cookies') ?? []), cookie]);
+}
+
+/**
+ * Makes an answer whose headers go to the wire as they are: those that every answer has, those that
+ * were put into `headers` before, and these. For answers that Hono makes, `Headers` are built and
+ * sorted, which takes longer than all else that is done for a small one.
+ */
+export function answer(
+  c: Context<Env>,
+  body: string | Uint8Array<ArrayBuffer> | null,
+  headers: Record<string, string>,
+  status = 200,
+): Response {
+  const response = new Response(body, {
+    status,
+    headers: Object.assign(c.get('headers'), headers),
+  });
+  c.set('complete', response);
+  return response;
+}
+
+/**
+ * Makes a page of JSX, and compresses it as the browser asks. Not for another site: it chooses the
+ * address, and with it words on the page, and their compressed length would tell whether a memo has
+ * them, too (BREACH).
+ */
+export async function answerPage(
+  c: Context<Env>,
+  page: HtmlEscapedString | Promise<HtmlEscapedString>,
+  status?: number,
+): Promise<Response> {
+  const html = (await page).toString();
+  const headers: Record<string, string> = {
+    'Content-Type': 'text/html; charset=UTF-8',
+    Vary: 'Accept-Encoding, Sec-Fetch-Site',
+  };
+  const coding = preferredCoding(c.req.header('Accept-Encoding'));
+  const site = c.req.header('Sec-Fetch-Site');
+  if (coding === 'identity' || (site !== 'same-origin' && site !== 'none')) {
+    return answer(c, html, headers, status);
+  }
+  const body = new TextEncoder().encode(html);
+  if (body.byteLength < MIN_LENGTH) return answer(c, body, headers, status);
+  headers['Content-Encoding'] = coding;
+  return answer(c, await c.get('compress')(body, coding), headers, status);
+}
