@@ -110,6 +110,11 @@ export function createSessionStore(redis: RedisClient, now: () => number = Date.
       return { userId: user, hash };
     },
 
+    /** Whether a session that was found is still there, neither ended nor expired. */
+    async isOpen({ hash }: Session): Promise<boolean> {
+      return (await redis.exists(sessionKey(hash))) === 1;
+    },
+
     /** Ends a session. Ending an ended one does nothing. */
     async end(session: Session): Promise<void> {
       await redis.del(sessionKey(session.hash));

@@ -16,7 +16,7 @@ const REFUSALS: Record<string, () => Problem> = {
   unsupported_response_type: () => new Problem(502, 'naver-misconfigured'),
 };
 
-export function authRoutes({ config, limiter, sessions, naver }: Dependencies) {
+export function authRoutes({ config, events, limiter, sessions, naver }: Dependencies) {
   const app = new Hono<Env>();
   const limited = limitLogins(limiter, config);
   const page = `${config.prefix}/`;
@@ -76,7 +76,9 @@ export function authRoutes({ config, limiter, sessions, naver }: Dependencies) {
 
   async function endSession(c: Context<Env>): Promise<void> {
     const session = c.get('session');
-    if (session) await sessions.end(session);
+    if (!session) return;
+    await sessions.end(session);
+    void events.publishEnd(session.userId);
   }
 
   return app;
