@@ -4,7 +4,7 @@ import type { Dependencies, Env } from '../env.ts';
 import { limitLogins } from '../middleware/rate-limit.ts';
 import { clearSessionCookie, readSession, setSessionCookie } from '../middleware/session.ts';
 import { Problem } from '../problem.ts';
-import { randomToken, STATE_LIMIT } from '../sessions.ts';
+import { pseudonymOf, randomToken, STATE_LIMIT } from '../sessions.ts';
 
 const STATE = /^[\w-]{43}$/;
 
@@ -46,11 +46,11 @@ export function authRoutes({ config, events, limiter, sessions, naver }: Depende
     deleteCookie(c, cookieName(state), stateCookie);
     if (!equalInConstantTime(mine, state)) {
       // A callback opened once more, from the history or by going back, is no mistake.
-      if (c.get('session') || (await sessions.isStateUsed(state))) return c.redirect(page);
+      if (c.get('session') || (await sessions.isStateUsed(state))) return leaveRepeated(c);
       throw new Problem(400, 'login-expired');
     }
     // A double click or a reload sends the same code twice; it is exchanged once.
-    if (!(await sessions.useState(state))) return c.redirect(page);
+    if (!(await sessions.useState(state))) return leaveRepeated(c);
 
     const refusal = c.req.query('error');
     if (refusal !== undefined) {
@@ -65,14 +65,22 @@ export function authRoutes({ config, events, limiter, sessions, naver }: Depende
     const token = await sessions.begin(user, c.req.header('User-Agent'));
     await endSession(c);
     setSessionCookie(c, config, token);
+    c.set('event', 'login');
+    c.set('person', pseudonymOf(user.id));
     return c.redirect(page);
   });
 
   app.post('/logout', readSession(sessions), async (c) => {
     await endSession(c);
+    if (c.get('session')) c.set('event', 'logout');
     clearSessionCookie(c, config);
     return c.redirect(page, 303);
   });
+
+  function leaveRepeated(c: Context<Env>): Response {
+    c.set('event', 'login-repeated');
+    return c.redirect(page);
+  }
 
   async function endSession(c: Context<Env>): Promise<void> {
     const session = c.get('session');

@@ -29,6 +29,7 @@ export function sessionRoutes({ config, events, sessions }: Dependencies) {
   app.post('/end', loggedIn, async (c) => {
     const { userId } = c.get('session')!;
     await sessions.endAll(userId);
+    c.set('event', 'sessions-ended');
     void events.publishEnd(userId);
     clearSessionCookie(c, config);
     return c.redirect(`${config.prefix}/`, 303);
@@ -36,8 +37,10 @@ export function sessionRoutes({ config, events, sessions }: Dependencies) {
 
   app.post('/:id/end', loggedIn, async (c) => {
     const { userId } = c.get('session')!;
-    await sessions.endById(userId, c.req.param('id'));
-    void events.publishEnd(userId);
+    if (await sessions.endById(userId, c.req.param('id'))) {
+      c.set('event', 'session-ended');
+      void events.publishEnd(userId);
+    }
     return c.redirect(`${config.prefix}/sessions`, 303);
   });
 
