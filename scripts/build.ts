@@ -56,7 +56,7 @@ export async function buildAssets(): Promise<Assets> {
   return {
     'app.js': asset('app.js', 'text/javascript; charset=utf-8', content('app.js')),
     'style.css': asset('style.css', 'text/css; charset=utf-8', content('style.css')),
-    'icon.svg': asset('icon.svg', 'image/svg+xml', content('icon.svg')),
+    'icon.svg': asset('icon.svg', 'image/svg+xml; charset=utf-8', content('icon.svg')),
     'icon.png': asset('icon.png', 'image/png', content('icon.png')),
   };
 }

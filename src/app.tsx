@@ -91,16 +91,14 @@ export function createApp(deps: Dependencies): Hono<Env> {
     const problem = toProblem(error);
     if (problem.code === 'internal' && c.req.raw.signal.aborted) {
       // Whoever sent this has left in the middle of it: nobody reads the answer.
-      c.set('reason', 'the client has left');
-      return answerProblem(c, new Problem(400, 'bad-request'));
+      return answerProblem(c, new Problem(400, 'bad-request'), 'the client has left');
     }
     if (problem.code === 'internal') {
       // Not the error itself: a Redis error carries its command, and that a person's text.
       log.error({ id: c.get('requestId'), error: error.stack }, 'request failed');
-    } else if (problem !== error) {
-      c.set('reason', error.message);
+      return answerProblem(c, problem);
     }
-    return answerProblem(c, problem);
+    return answerProblem(c, problem, problem === error ? problem.code : error.message);
   });
   return app;
 }
@@ -144,10 +142,18 @@ const DECISIONS: ProblemCode[] = [
   'bad-key',
 ];
 
-/** A problem as the asker reads it: a page for a browser, else `problem+json` (RFC 9457). */
-function answerProblem(c: Context<Env>, problem: Problem): Response | Promise<Response> {
+/**
+ * A problem as the asker reads it: a page for a browser, else `problem+json` (RFC 9457).
+ * @param reason for the log: which check refused the request, or what Redis or Naver said
+ */
+function answerProblem(
+  c: Context<Env>,
+  problem: Problem,
+  reason: string = problem.code,
+): Response | Promise<Response> {
   const { status, code, headers, memo } = problem;
   const site = c.get('site');
+  c.set('reason', reason);
   const common = Object.assign(c.get('headers'), headers);
   const draft = readDraft(c, problem);
   // The page stays as it is, with what was typed, unless there is something to decide.

@@ -77,6 +77,15 @@ export interface Site extends Look {
   path: string;
 }
 
+export type SecurityEvent =
+  | 'login'
+  /** a callback of Naver's was opened once more: nobody was logged in by it */
+  | 'login-repeated'
+  | 'logout'
+  /** one was ended from the list of sessions */
+  | 'session-ended'
+  | 'sessions-ended';
+
 /** Hono's types for our contexts. */
 export interface Env {
   /** of the Node adapter; absent elsewhere */
@@ -95,7 +104,11 @@ export interface Env {
     session: Session | undefined;
     /** what was posted by a form, so that no error loses it */
     form: Form | undefined;
-    /** why the request failed, for the log */
+    /** why the request was refused or failed, for the log: a problem's code, or what Redis or Naver said */
     reason: string | undefined;
+    /** what became of somebody's login, for the log */
+    event: SecurityEvent | undefined;
+    /** the pseudonym of whom the event is about, if that is not who has the session */
+    person: string | undefined;
   };
 }

@@ -1,5 +1,7 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { createSessionStore } from './sessions.ts';
 import { createTestApp } from './testing/app.ts';
+import { comeIn, connectTo, startOwnRedis } from './testing/stage.ts';
 
 /** Reads a stream; `until` resolves when what has arrived so far fits, from wherever reading is. */
 function readStream(response: Response) {
@@ -104,6 +106,71 @@ test('when Redis was away, everybody looks again', async () => {
   await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
   await stream.until(/event: changed\n/);
   await me.send('POST', '/memo', { text: '다시 이어진 뒤' });
+  await stream.until(/event: changed\n/);
+  await stream.cancel();
+});
+
+test('a stream ends with its session at once, whichever process serves it, and no other does', async () => {
+  const [one, two] = [createTestApp(), createTestApp()];
+  const id = (await one.logIn()).id;
+  const open = async () => {
+    const me = await one.logIn(id);
+    const answer = await two.app.request('/memo/events', { headers: { Cookie: me.cookie } });
+    const stream = readStream(answer);
+    await stream.until(/^event: alive\n/);
+    return { ...me, stream };
+  };
+  const [here, phone, laptop] = [await open(), await open(), await open()];
+  await here.post('/logout', {});
+  await here.stream.ended();
+  const page = await (await laptop.request('/sessions')).text();
+  for (const [, action] of page.matchAll(/action="(\/sessions\/[0-9a-f]{16}\/end)"/g)) {
+    await laptop.post(action!, {});
+  }
+  await phone.stream.ended();
+
+  await laptop.send('POST', '/memo', { text: '아직 열려 있다' });
+  await laptop.stream.until(/event: changed\n/);
+  await laptop.post('/sessions/end', {});
+  await laptop.stream.ended();
+});
+
+test('a stream whose session has expired ends with a heartbeat, and the others go on', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { logIn, redis } = createTestApp();
+  const people = await Promise.all(Array.from({ length: 250 }, () => logIn()));
+  const streams = await Promise.all(
+    people.map(async (person) => readStream(await person.request('/memo/events'))),
+  );
+  for (const stream of streams) await stream.until(/^event: alive\n/);
+  const [hash] = await redis.smembers(`user:${people.at(-1)!.id}:sessions`);
+  await redis.del(`session:${hash}`);
+  vi.advanceTimersByTime(25_000);
+  for (const stream of streams) await stream.until(/^event: alive\n/);
+  await streams.pop()!.ended();
+  for (const [i, stream] of streams.entries()) {
+    await people[i]!.send('POST', '/memo', { text: '아직 열려 있다' });
+    await stream.until(/event: changed\n/);
+    await stream.cancel();
+  }
+});
+
+test('a stream goes on while Redis does not say whether its session has ended', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const own = await startOwnRedis();
+  const sessions = createSessionStore(connectTo(own.url));
+  const { app, redis } = createTestApp({ deps: { sessions } });
+  const { id, cookie } = await comeIn(connectTo(own.url));
+  const stream = readStream(await app.request('/memo/events', { headers: { Cookie: cookie } }));
+  await stream.until(/^event: alive\n/);
+  await own.current().kill();
+  vi.advanceTimersByTime(25_000);
+  await stream.until(/^event: alive\n/);
+  // By then, what the heartbeat has asked has failed, too.
+  await expect(sessions.nameOf(id)).rejects.toThrow();
+  await redis.publish(`user:${id}:changes`, '');
   await stream.until(/event: changed\n/);
   await stream.cancel();
 });

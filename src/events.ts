@@ -4,7 +4,8 @@
  * made it: the page asks for what it shows, and after a break it asks anyway, so that a lost
  * message loses nothing.
  *
- * Channel: `user:<id>:changes`; message: the tab that made the change, or nothing.
+ * Channel: `user:<id>:changes`; message: the tab that made the change, or nothing; `-` when a
+ * session has ended.
  */
 import type { RedisClient } from './memos.ts';
 
@@ -13,9 +14,14 @@ export type Events = ReturnType<typeof createEvents>;
 /** Who listens to one person's changes. */
 export interface Listener {
   tell(tab: string): void;
+  /** is told that sessions of this person have ended: its own may be among them */
+  check(): void;
   /** is told when it is one too many: it ends */
   end(): void;
 }
+
+/** No tab is called that. */
+const ENDED = '-';
 
 /** A person's streams in one process; one more ends the oldest. Nobody looks at so many tabs. */
 const MAX_LISTENERS = 20;
@@ -30,7 +36,10 @@ export function createEvents(redis: RedisClient, subscriber: RedisClient) {
   const listeners = new Map<string, Set<Listener>>();
 
   subscriber.on('message', (channel: string, tab: string) => {
-    for (const listener of listeners.get(channel) ?? []) listener.tell(tab);
+    for (const listener of listeners.get(channel) ?? []) {
+      if (tab === ENDED) listener.check();
+      else listener.tell(tab);
+    }
   });
   // After a break nobody knows what was missed: everybody looks.
   subscriber.on('ready', () => {
@@ -41,6 +50,11 @@ export function createEvents(redis: RedisClient, subscriber: RedisClient) {
     /** Tells everybody who listens for this person. A failure is no reason to fail what changed. */
     async publish(userId: string, tab = ''): Promise<void> {
       await redis.publish(channelOf(userId), tab).catch(() => {});
+    },
+
+    /** Tells everybody who listens for this person that some session of theirs has ended. */
+    publishEnd(userId: string): Promise<void> {
+      return this.publish(userId, ENDED);
     },
 
     /**

@@ -1,5 +1,5 @@
--- The memo store's scripts. Every one works on ONE list, named by KEYS[1]; ARGV[1] names the
--- operation. A script runs alone, so nobody sees it half done, and what it wrote is in the AOF as
+-- The memo store's scripts. Every one works on ONE key, KEYS[1], a list but for `pin`; ARGV[1] names
+-- the operation. A script runs alone, so nobody sees it half done, and what it wrote is in the AOF as
 -- one transaction.
 --
 -- Invariant: ids ascend from head to tail; elements without an id (memo.py wrote them) stand only
@@ -259,6 +259,15 @@ function operations.trash(limit)
     if (deleted_at(entry) or 0) >= oldest then kept[#kept + 1] = entry end
   end
   return kept
+end
+
+-- pin(id, limit): adds an id to the set of pins, unless that holds `limit` others. Returns 1 if the id
+-- is in it now, else 0. O(1).
+function operations.pin(id, limit)
+  local pins = KEYS[1]
+  if redis.call('SISMEMBER', pins, id) == 1 then return 1 end
+  if redis.call('SCARD', pins) >= tonumber(limit) then return 0 end
+  return redis.call('SADD', pins, id)
 end
 
 return operations[ARGV[1]](unpack(ARGV, 2))

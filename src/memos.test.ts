@@ -289,6 +289,49 @@ describe('pins', () => {
     expect((await store.pinned(user)).length).toBe(MAX_PINS);
     expect(parseMemo((await store.find(user, id))!).pin).toBe(false);
   });
+
+  test('a memo whose place is tidied away and taken while it is pinned is one too many', async () => {
+    const user = newId();
+    const ids = Array.from({ length: MAX_PINS + 1 }, (_, i) => i + 1);
+    const late = ids.length;
+    const memos = ids.map((id) => `{"id":${id},"text":"${id}"${id < late ? ',"pin":true' : ''}}`);
+    await redis.rpush(`user:${user}:memos`, ...memos);
+    // A reader sees it in the index and not yet pinned, and the last other one is let in instead.
+    await redis.sadd(`user:${user}:pins`, ...ids.slice(0, -2));
+    let outcome: unknown;
+    const pinning = createMemoStore(connect())
+      .edit(user, late, { pin: true })
+      .then((it) => {
+        outcome = it;
+      });
+    const take = `return redis.call('SREM', KEYS[1], ARGV[1]) == 1
+      and redis.call('SADD', KEYS[1], ARGV[2])`;
+    let taken: unknown = null;
+    while (!taken && !outcome) {
+      taken = await redis.eval(take, 1, `user:${user}:pins`, late, late - 1);
+    }
+    await pinning;
+    expect([taken, outcome]).toEqual([1, { status: 'too many pins' }]);
+    expect((await listOf(user)).at(-1)).toBe(memos.at(-1));
+    expect((await store.pinned(user)).map(idOf)).toEqual(ids.slice(0, -1).toReversed());
+    expect(await redis.scard(`user:${user}:pins`)).toBe(MAX_PINS);
+  });
+
+  test('a restored memo that is one too many comes back without its pin', async () => {
+    const user = newId();
+    const [first, ...ids] = Array.from({ length: MAX_PINS + 1 }, (_, i) => i + 1) as [number];
+    const memos = [first, ...ids].map((id) => `{"id":${id},"text":"${id}"}`);
+    await redis.rpush(`user:${user}:memos`, ...memos);
+    await store.edit(user, first, { pin: true });
+    await store.remove(user, first);
+    for (const id of ids) await store.edit(user, id, { pin: true });
+    const outcome = await store.restore(user, first);
+    expect(outcome).toEqual({ status: 'done', memo: memos[0] });
+    expect((await listOf(user))[0]).toBe(memos[0]);
+    expect(await trashOf(user)).toEqual([]);
+    expect((await store.pinned(user)).map(idOf)).toEqual(ids.toReversed());
+    expect(await redis.scard(`user:${user}:pins`)).toBe(MAX_PINS);
+  });
 });
 
 describe('the trash', () => {

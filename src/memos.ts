@@ -23,7 +23,7 @@ export type RedisClient = Redis | Cluster;
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    /** One operation of memos.lua on one list. */
+    /** One operation of memos.lua on one key. */
     memos(key: string, operation: string, ...args: (string | number)[]): Result<unknown, Context>;
   }
 }
@@ -97,14 +97,25 @@ export function createMemoStore(redis: RedisClient) {
     return [found[0], now];
   }
 
+  /**
+   * Puts a pinned memo into the index, if it is not there. False when that makes too many: then it
+   * is not pinned any more.
+   */
+  async function indexPin(user: string, id: number): Promise<boolean> {
+    const added = await redis.sadd(pinsKey(user), id);
+    if (!added || (await redis.scard(pinsKey(user))) <= MAX_PINS) return true;
+    await store.edit(user, id, { pin: false });
+    return false;
+  }
+
   /** Takes `id` out of the index unless the memo is pinned, or was pinned again meanwhile. */
   async function unindexPin(user: string, id: number): Promise<void> {
     await redis.srem(pinsKey(user), id);
     const [memo] = await read(user, id);
-    if (memo && parseMemo(memo).pin) await redis.sadd(pinsKey(user), id);
+    if (memo && parseMemo(memo).pin) await indexPin(user, id);
   }
 
-  return {
+  const store = {
     /**
      * Adds a memo. With a `key` that one of the last 200 memos carries, nothing is added: the
      * outcome is the existing memo, or `key reused` when its text is another one.
@@ -243,16 +254,16 @@ export function createMemoStore(redis: RedisClient) {
           members.set('edited', String(Math.max(now, versionOf(memo) + 1)));
         }
         if (pin !== memo.pin) members.set('pin', pin ? 'true' : undefined);
-        if (pin && !memo.pin) {
-          if ((await redis.scard(pinsKey(user))) >= MAX_PINS) return { status: 'too many pins' };
-          await redis.sadd(pinsKey(user), id);
+        if (pin && !memo.pin && !(await redis.memos(pinsKey(user), 'pin', id, MAX_PINS))) {
+          return { status: 'too many pins' };
         }
         const edited = members.size > 0 ? setMembers(stored, members) : stored;
         if (edited !== stored && !(await redis.memos(memosKey(user), 'replace', stored, edited))) {
           continue;
         }
-        // Again after the truth is written: an unpinning elsewhere may have cleared the index.
-        if (change.pin) await redis.sadd(pinsKey(user), id);
+        // Again after the truth is written: a reader or an unpinning elsewhere may have cleared the
+        // index, and another memo may have taken the place.
+        if (change.pin && !(await indexPin(user, id))) return { status: 'too many pins' };
         if (change.pin === false) await unindexPin(user, id);
         return { status: 'done', memo: edited };
       }
@@ -285,7 +296,7 @@ export function createMemoStore(redis: RedisClient) {
     /**
      * Moves a memo from the trash back to its old place. One that is in its place already is
      * `done`, and its copy in the trash stays until it expires: a removal that has not ended yet
-     * may rely on it.
+     * may rely on it. With as many pins as there may be, it comes back without its own.
      */
     async restore(user: string, id: number): Promise<Outcome> {
       const [entry, trashed] = (await redis.memos(trashKey(user), 'discarded', id)) as string[];
@@ -297,9 +308,9 @@ export function createMemoStore(redis: RedisClient) {
         number,
         string,
       ];
-      if (parseMemo(memo).pin) await redis.sadd(pinsKey(user), idOf(memo));
+      const fits = !parseMemo(memo).pin || (await indexPin(user, idOf(memo)));
       if (inserted) await redis.lrem(trashKey(user), -1, entry);
-      return { status: 'done', memo };
+      return fits ? { status: 'done', memo } : this.edit(user, idOf(memo), { pin: false });
     },
 
     /** What is in the trash, the last deleted first, at most 1,000, fewer when they are very long. */
@@ -318,6 +329,7 @@ export function createMemoStore(redis: RedisClient) {
       return entry !== undefined && (await redis.lrem(trashKey(user), -1, entry)) > 0;
     },
   };
+  return store;
 }
 
 /** The id in front of a stored memo. */

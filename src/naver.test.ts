@@ -366,11 +366,36 @@ describe('a Naver in trouble', () => {
     standIns.splice(standIns.indexOf(gone), 1);
     const { failure, message } = await failureOf(createClient(gone).identify('code', 's'));
     expect(failure).toBe('unavailable');
-    // The operator sees which host it was.
-    expect(message).toContain(new URL(gone.url).host);
+    // The operator sees which host it was, and why.
+    expect(message).toBe(`no usable answer from ${new URL(gone.url).host} (ECONNREFUSED)`);
 
     const client = createClient(naver, { apiUrl: gone.url });
     expect((await failureOf(client.identify(await obtainCode(), 's'))).failure).toBe('unavailable');
+  });
+
+  test('may have no TLS where it should, which the operator sees', async () => {
+    const plain = await serveHttp((_, response) => response.end('{}'));
+    const client = createClient(naver, { authUrl: plain.url.replace('http:', 'https:') });
+    const { failure, message } = await failureOf(client.identify('code', 's'));
+    expect(failure).toBe('unavailable');
+    expect(message).toMatch(/ \(ERR_SSL_[A-Z_]+\)$/);
+  });
+
+  test('is told apart by plain codes and names, never by what an error says', async () => {
+    for (const [cause, reason] of [
+      [{ code: 'CERT_HAS_EXPIRED' }, 'CERT_HAS_EXPIRED'],
+      [{ code: 'AAAA+/== is no token' }, 'TypeError'],
+      [{ code: 42 }, 'TypeError'],
+      [new Error('AAAA+/=='), 'TypeError'],
+      ['AAAA+/==', 'TypeError'],
+      [undefined, 'TypeError'],
+    ]) {
+      const client = createClient(naver, {
+        fetch: () => Promise.reject(new TypeError('AAAA+/==', { cause })),
+      });
+      const { message } = await failureOf(client.identify('code', 's'));
+      expect(message).toBe(`no usable answer from ${new URL(naver.url).host} (${reason})`);
+    }
   });
 
   test('may answer a token with an error status: it is not taken', async () => {

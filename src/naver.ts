@@ -47,9 +47,10 @@ export function createNaver(config: Config, fetch: typeof globalThis.fetch) {
       if (typeof body !== 'object' || body === null) throw new Error('not a JSON object');
       return { status: response.status, body: body as Record<string, unknown> };
     } catch (error) {
-      // Only the name: a message may quote the answer, and that may hold a token.
-      const reason = error instanceof Error ? error.name : 'unknown';
-      throw new NaverError('unavailable', `no usable answer from ${new URL(url).host} (${reason})`);
+      throw new NaverError(
+        'unavailable',
+        `no usable answer from ${new URL(url).host} (${reasonOf(error)})`,
+      );
     }
   }
 
@@ -117,6 +118,16 @@ export function createNaver(config: Config, fetch: typeof globalThis.fetch) {
       return profile(await accessToken(code, state, signal), signal);
     },
   };
+}
+
+/**
+ * What is behind an error, for the log: the code of the network or of TLS, if there is one, else the
+ * error's name. Never its message, which may quote the answer, and that may hold a token.
+ */
+function reasonOf(error: unknown): string {
+  const { name = 'unknown', cause } = Object(error) as { name?: string; cause?: unknown };
+  const { code } = Object(cause) as { code?: unknown };
+  return typeof code === 'string' && /^[A-Z0-9_]+$/.test(code) ? code : name;
 }
 
 /**

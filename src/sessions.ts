@@ -110,6 +110,11 @@ export function createSessionStore(redis: RedisClient, now: () => number = Date.
       return { userId: user, hash };
     },
 
+    /** Whether a session that was found is still there, neither ended nor expired. */
+    async isOpen({ hash }: Session): Promise<boolean> {
+      return (await redis.exists(sessionKey(hash))) === 1;
+    },
+
     /** Ends a session. Ending an ended one does nothing. */
     async end(session: Session): Promise<void> {
       await redis.del(sessionKey(session.hash));
@@ -133,11 +138,12 @@ export function createSessionStore(redis: RedisClient, now: () => number = Date.
       return sessions.sort((a, b) => b.used - a.used);
     },
 
-    /** Ends the session with this id, if the person has it. */
-    async endById(userId: string, id: string): Promise<void> {
+    /** Ends the session with this id. False when the person has none of that id. */
+    async endById(userId: string, id: string): Promise<boolean> {
       const hashes = await redis.smembers(sessionsKey(userId));
       const hash = hashes.find((it) => idOf(it) === id);
       if (hash) await this.end({ userId, hash });
+      return hash !== undefined;
     },
 
     /** Ends all of the person's sessions. */

@@ -20,6 +20,8 @@ interface Draft {
 
 const PREFIX = `memo:${person}:`;
 const PAUSE = 250; // ms
+/** What logs this browser out: alone, or with all others of its person's. */
+const LOGOUT = /\/(?:logout|sessions\/end)$/;
 
 const isOfNewMemo = (form: HTMLFormElement) => form.elements.namedItem('key') !== null;
 const field = (form: HTMLFormElement, name: string) =>
@@ -204,7 +206,7 @@ document.addEventListener(
 );
 document.addEventListener('submit', (event) => {
   const { target } = event;
-  if (!(target instanceof HTMLFormElement) || !target.action.endsWith('/logout')) return;
+  if (!(target instanceof HTMLFormElement) || !LOGOUT.test(target.action)) return;
   keepAll();
   const drafts = names();
   if (drafts.length > 0 && !confirm(messages.discardAll)) {

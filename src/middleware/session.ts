@@ -30,6 +30,7 @@ export function requireSession(config: Config) {
     if (!isPage || accepts(c, /^(?:application\/(?:[\w.-]+\+)?json|text\/event-stream)$/)) {
       throw new Problem(401, 'logged-out');
     }
+    c.set('reason', 'logged-out');
     return c.redirect(`${config.prefix}/`);
   });
 }

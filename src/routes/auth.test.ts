@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type NaverStandIn, startNaverStandIn } from '../../scripts/naver.ts';
 import { startRedis } from '../../scripts/redis.ts';
 import { createMemoStore } from '../memos.ts';
-import { createSessionStore, randomToken } from '../sessions.ts';
+import { createSessionStore, pseudonymOf, randomToken } from '../sessions.ts';
 import { createTestApp, newId, ORIGIN, type TestAppOptions } from '../testing/app.ts';
 
 const PREFIXED = 'https://memo.example.com/my/memo';
@@ -381,6 +381,40 @@ describe('a login', () => {
       expect(all).not.toContain(secret);
     }
   });
+});
+
+test('the log tells a login from one opened again, a refused one and a logout, and whose it was', async () => {
+  const { app, log } = createApp();
+  const browser = openBrowser(app);
+  const name = newName();
+  const { callback } = await browser.logIn(name);
+  await browser.open(callback);
+  await openBrowser(app).open(callback);
+  await browser.open(`${ORIGIN}/oauth2?state=${randomToken()}&error=access_denied`);
+  await openBrowser(app).open(`${ORIGIN}/oauth2?state=${randomToken()}&code=c`);
+  // Somebody else logs in at the same browser.
+  const [other, before] = [newName(), log.length];
+  await browser.logIn(other);
+  await browser.open(`${ORIGIN}/logout`, { method: 'POST' });
+
+  const read = (line: string) => {
+    const { path, status, event, reason, person } = JSON.parse(line);
+    return [path, status, event ?? reason, person];
+  };
+  const [me, them] = [name, other].map((it) => pseudonymOf(idOf(it)));
+  expect(log.slice(0, before).map(read)).toEqual([
+    ['/login', 302, undefined, undefined],
+    ['/oauth2', 302, 'login', me],
+    ['/oauth2', 302, 'login-repeated', me],
+    ['/oauth2', 302, 'login-repeated', undefined],
+    ['/oauth2', 302, 'login-repeated', me],
+    ['/oauth2', 400, 'login-expired', undefined],
+  ]);
+  expect(log.slice(before).map(read)).toEqual([
+    ['/login', 302, undefined, undefined],
+    ['/oauth2', 302, 'login', them],
+    ['/logout', 303, 'logout', them],
+  ]);
 });
 
 describe('a callback that is opened again', () => {

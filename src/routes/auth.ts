@@ -5,7 +5,7 @@ import type { Dependencies, Env } from '../env.ts';
 import { limitLogins } from '../middleware/rate-limit.ts';
 import { clearSessionCookie, readSession, setSessionCookie } from '../middleware/session.ts';
 import { Problem } from '../problem.ts';
-import { randomToken, STATE_LIMIT } from '../sessions.ts';
+import { pseudonymOf, randomToken, STATE_LIMIT } from '../sessions.ts';
 
 const STATE = /^[\w-]{43}$/;
 
@@ -17,7 +17,7 @@ const REFUSALS: Record<string, () => Problem> = {
   unsupported_response_type: () => new Problem(502, 'naver-misconfigured'),
 };
 
-export function authRoutes({ config, limiter, sessions, naver }: Dependencies) {
+export function authRoutes({ config, events, limiter, sessions, naver }: Dependencies) {
   const app = new Hono<Env>();
   const limited = limitLogins(limiter, config);
   const page = `${config.prefix}/`;
@@ -47,11 +47,11 @@ export function authRoutes({ config, limiter, sessions, naver }: Dependencies) {
     sendCookie(c, cookieName(state), '', stateCookie);
     if (!equalInConstantTime(mine, state)) {
       // A callback opened once more, from the history or by going back, is no mistake.
-      if (c.get('session') || (await sessions.isStateUsed(state))) return c.redirect(page);
+      if (c.get('session') || (await sessions.isStateUsed(state))) return leaveRepeated(c);
       throw new Problem(400, 'login-expired');
     }
     // A double click or a reload sends the same code twice; it is exchanged once.
-    if (!(await sessions.useState(state))) return c.redirect(page);
+    if (!(await sessions.useState(state))) return leaveRepeated(c);
 
     const refusal = c.req.query('error');
     if (refusal !== undefined) {
@@ -66,18 +66,28 @@ export function authRoutes({ config, limiter, sessions, naver }: Dependencies) {
     const token = await sessions.begin(user, c.req.header('User-Agent'));
     await endSession(c);
     setSessionCookie(c, config, token);
+    c.set('event', 'login');
+    c.set('person', pseudonymOf(user.id));
     return c.redirect(page);
   });
 
   app.post('/logout', readSession(sessions), async (c) => {
     await endSession(c);
+    if (c.get('session')) c.set('event', 'logout');
     clearSessionCookie(c, config);
     return c.redirect(page, 303);
   });
 
+  function leaveRepeated(c: Context<Env>): Response {
+    c.set('event', 'login-repeated');
+    return c.redirect(page);
+  }
+
   async function endSession(c: Context<Env>): Promise<void> {
     const session = c.get('session');
-    if (session) await sessions.end(session);
+    if (!session) return;
+    await sessions.end(session);
+    void events.publishEnd(session.userId);
   }
 
   return app;

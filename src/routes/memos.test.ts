@@ -112,6 +112,28 @@ describe('the API', () => {
     expect(await redis.scard(`user:${me.id}:pins`)).toBe(60);
   });
 
+  test('of 130 that are pinned at once, 100 are, and 30 are refused', async () => {
+    const me = await logIn();
+    const ids = Array.from({ length: 130 }, (_, i) => i + 1);
+    await redis.rpush(`user:${me.id}:memos`, ...ids.map((id) => `{"id":${id},"text":"${id}"}`));
+    const answers = await Promise.all(
+      ids.map(async (id) => {
+        const answer = await me.send('PATCH', `/memo/${id}`, { pin: true });
+        return { id, status: answer.status, ...(await answer.json()) };
+      }),
+    );
+    const pinned = answers.filter(({ status }) => status === 200);
+    const refused = answers.filter(
+      ({ status, code }) => `${status} ${code}` === '409 too-many-pins',
+    );
+    expect([pinned.length, refused.length]).toEqual([100, 30]);
+    const stored = (await me.stored()).map((memo) => JSON.parse(memo));
+    const told = pinned.map(({ id }) => id);
+    expect(stored.filter(({ pin }) => pin).map(({ id }) => id)).toEqual(told);
+    const index = (await redis.smembers(`user:${me.id}:pins`)).map(Number);
+    expect(index.toSorted((a, b) => a - b)).toEqual(told);
+  });
+
   test('a deleted memo is gone, can be deleted again, and comes back', async () => {
     const me = await logIn();
     const { id } = await (await me.send('POST', '/memo', { text: 'a' })).json();

@@ -8,7 +8,7 @@ import { Sessions } from '../pages/sessions.tsx';
 import { idOf, pseudonymOf } from '../sessions.ts';
 
 /** Where somebody is logged in, and out again. */
-export function sessionRoutes({ config, sessions }: Dependencies) {
+export function sessionRoutes({ config, events, sessions }: Dependencies) {
   const app = new Hono<Env>();
   const loggedIn = every(readForm(), readSession(sessions), requireSession(config));
 
@@ -29,13 +29,20 @@ export function sessionRoutes({ config, sessions }: Dependencies) {
 
   // All of them, this one, too.
   app.post('/end', loggedIn, async (c) => {
-    await sessions.endAll(c.get('session')!.userId);
+    const { userId } = c.get('session')!;
+    await sessions.endAll(userId);
+    c.set('event', 'sessions-ended');
+    void events.publishEnd(userId);
     clearSessionCookie(c, config);
     return c.redirect(`${config.prefix}/`, 303);
   });
 
   app.post('/:id/end', loggedIn, async (c) => {
-    await sessions.endById(c.get('session')!.userId, c.req.param('id'));
+    const { userId } = c.get('session')!;
+    if (await sessions.endById(userId, c.req.param('id'))) {
+      c.set('event', 'session-ended');
+      void events.publishEnd(userId);
+    }
     return c.redirect(`${config.prefix}/sessions`, 303);
   });
 

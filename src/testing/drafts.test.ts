@@ -190,6 +190,27 @@ describe('what is being typed', () => {
       expect(await drafts(page)).toEqual([]);
     });
   });
+
+  test('is asked about when logging out everywhere, too', async () => {
+    const { page, step, answer } = await comeIn('under /memo');
+    await composer(page).fill('나만 볼 글');
+    await isKept(page, '나만 볼 글');
+    await link(page, '로그인한 기기').click();
+    await page.getByRole('heading', { name: '로그인한 기기' }).waitFor();
+    await step('staying logged in keeps it', async () => {
+      answer(/저장하지 않은 글이 있습니다/, false);
+      await button(page, '모든 기기에서 로그아웃').click();
+      expect(await drafts(page)).toEqual(['나만 볼 글']);
+      await page.reload();
+      await page.getByRole('heading', { name: '로그인한 기기' }).waitFor();
+    });
+    await step('going takes it away', async () => {
+      answer(/저장하지 않은 글이 있습니다/, true);
+      await button(page, '모든 기기에서 로그아웃').click();
+      await link(page, '네이버 로그인').waitFor();
+      expect(await drafts(page)).toEqual([]);
+    });
+  });
 });
 
 describe('a save that fails', () => {
