@@ -123,8 +123,9 @@ function restore(): void {
     const area = textOf(form);
     const name = form.id === 'new' ? mine : nameOf(form);
     const draft = name && read(name);
-    // A form that asks back has its text already.
-    if (!draft || form.id === 'draft' || area.value !== area.defaultValue) continue;
+    // A form that asks back has its text already; what the browser itself brought back is this draft.
+    const isUntouched = area.value === area.defaultValue || area.value === draft?.text;
+    if (!draft || form.id === 'draft' || !isUntouched) continue;
     if (draft.text === area.defaultValue) {
       drop(name);
       continue;
@@ -242,6 +243,7 @@ mine = names()
   .sort((a, b) => (read(b)?.at ?? 0) - (read(a)?.at ?? 0))[0];
 // Not into a field in which somebody has begun to compose before the script came.
 if (!isComposing()) restore();
+keepAll();
 const [unfinished] = names().filter((name) => name.startsWith(`${PREFIX}edit:`));
 const id = unfinished?.split(':').at(-1);
 if (id && !find(`#edit-${id}`)) {

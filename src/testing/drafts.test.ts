@@ -158,6 +158,30 @@ describe('what is being typed', () => {
     await soon(() => drafts(third)).toEqual([]);
   });
 
+  test('is kept also when it was typed before the script came', async () => {
+    const { world, page, step } = await comeIn('under /memo');
+    await step('on a slow network', async () => {
+      let release!: () => void;
+      const released = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      await page.route(/\/assets\/app\./, async (route) => {
+        await released;
+        await route.continue();
+      });
+      await page.goto(world.page, { waitUntil: 'commit' });
+      await composer(page).fill('일찍 쓴 글');
+      expect(await drafts(page)).toEqual([]);
+      release();
+      await isKept(page, '일찍 쓴 글');
+      await page.reload();
+      await soon(() => composer(page).inputValue()).toBe('일찍 쓴 글');
+      await saver(composer(page)).click();
+      await soon(() => world.texts()).toEqual(['일찍 쓴 글']);
+      await soon(() => drafts(page)).toEqual([]);
+    });
+  });
+
   test('is nobody else’s, and is asked about at the logout', async () => {
     const { page, step, answer } = await comeIn('under /memo');
     await step('staying logged in keeps it', async () => {
