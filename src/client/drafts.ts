@@ -122,10 +122,10 @@ function restore(): void {
   for (const form of composers()) {
     const area = textOf(form);
     const name = form.id === 'new' ? mine : nameOf(form);
-    const draft = name && read(name);
+    const draft = name ? read(name) : undefined;
     // A form that asks back has its text already; what the browser itself brought back is this draft.
     const isUntouched = area.value === area.defaultValue || area.value === draft?.text;
-    if (!draft || form.id === 'draft' || !isUntouched) continue;
+    if (!name || !draft || form.id === 'draft' || !isUntouched) continue;
     if (draft.text === area.defaultValue) {
       drop(name);
       continue;
