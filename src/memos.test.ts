@@ -91,8 +91,9 @@ describe('reading', () => {
     );
     const texts: string[] = [];
     for await (const chunk of store.all(user)) {
-      expect(chunk.length).toBeLessThanOrEqual(500);
-      texts.push(...chunk.map((memo) => parseMemo(memo).text));
+      const memos = JSON.parse(`[${new TextDecoder().decode(chunk)}]`);
+      expect(memos.length).toBeLessThanOrEqual(500);
+      texts.push(...memos.map(({ text }: { text: string }) => text));
       await add(user, 'meanwhile');
     }
     expect(texts).toEqual(Array.from({ length: 1200 }, (_, i) => `${1199 - i}`));

@@ -25,6 +25,12 @@ declare module 'ioredis' {
   interface RedisCommander<Context> {
     /** One operation of memos.lua on one key. */
     memos(key: string, operation: string, ...args: (string | number)[]): Result<unknown, Context>;
+    /** The same; what is a string in the other's reply is its bytes in this. */
+    memosBuffer(
+      key: string,
+      operation: string,
+      ...args: (string | number)[]
+    ): Result<unknown, Context>;
   }
 }
 
@@ -161,11 +167,36 @@ export function createMemoStore(redis: RedisClient) {
       return more && last ? { memos, next: idOf(last) } : { memos };
     },
 
-    /** All memos, newest first, in chunks: memory stays flat. What is added meanwhile is left out. */
-    async *all(user: string): AsyncGenerator<string[], void> {
+    /**
+     * The same page as the members of a JSON array in UTF-8: from Redis to the wire, a memo is never
+     * made a string.
+     */
+    async pageAsBytes(
+      user: string,
+      limit: number,
+      before?: number,
+    ): Promise<{ memos: Uint8Array<ArrayBuffer>; next?: number }> {
+      const [more, memos] = (await redis.memosBuffer(
+        memosKey(user),
+        'page',
+        before ?? '',
+        limit,
+      )) as [number, Uint8Array[]];
+      const last = memos.at(-1);
+      const joined = { memos: joinBytes(memos) };
+      return more && last
+        ? { ...joined, next: idOf(decoder.decode(last.subarray(0, 40))) }
+        : joined;
+    },
+
+    /**
+     * All memos, newest first, in chunks of a JSON array's members: memory stays flat. What is added
+     * meanwhile is left out.
+     */
+    async *all(user: string): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
       let before: number | undefined;
       do {
-        const { memos, next } = await this.page(user, CHUNK, before);
+        const { memos, next } = await this.pageAsBytes(user, CHUNK, before);
         yield memos;
         before = next;
       } while (before !== undefined);
@@ -330,6 +361,23 @@ export function createMemoStore(redis: RedisClient) {
     },
   };
   return store;
+}
+
+const decoder = new TextDecoder();
+const COMMA = 0x2c;
+
+/** Puts commas between them. */
+function joinBytes(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  let length = Math.max(0, parts.length - 1);
+  for (const part of parts) length += part.byteLength;
+  const joined = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    if (at > 0) joined[at++] = COMMA;
+    joined.set(part, at);
+    at += part.byteLength;
+  }
+  return joined;
 }
 
 /** The id in front of a stored memo. */

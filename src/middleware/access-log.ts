@@ -3,13 +3,14 @@ import type { Env, Log } from '../env.ts';
 import { pseudonymOf } from '../sessions.ts';
 
 /**
- * Logs one line a request: what was asked, what came of it, and whose session it was, by a pseudonym.
+ * Gives each request a number of its own, and logs one line for it: what was asked, what came of it, and whose session it was, by a pseudonym.
  * The path goes without its query, which holds codes and states at login; headers, cookies and bodies
  * are never looked at, nor is the address.
  */
 export function accessLog(log: Log) {
   return createMiddleware<Env>(async (c, next) => {
     const start = performance.now();
+    c.set('requestId', crypto.randomUUID());
     await next();
     const { status } = c.res;
     const event = c.get('event');

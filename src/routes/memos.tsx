@@ -59,11 +59,13 @@ export function memoRoutes(
     if (size === undefined || size > PAGE_LIMIT || (before !== undefined && cursor === undefined)) {
       throw new Problem(400, 'bad-request');
     }
-    const page = search
-      ? await memos.search(userId, search.matches, size, cursor, c.req.raw.signal)
-      : await memos.page(userId, size, cursor);
-    const next = page.next === undefined ? '' : `,"next":"${page.next}"`;
-    return json(c, `{"memos":[${page.memos.join(',')}]${next}}`);
+    const end = (next?: number) => (next === undefined ? ']}' : `],"next":"${next}"}`);
+    if (search) {
+      const found = await memos.search(userId, search.matches, size, cursor, c.req.raw.signal);
+      return json(c, `${LIST}${found.memos.join(',')}${end(found.next)}`);
+    }
+    const page = await memos.pageAsBytes(userId, size, cursor);
+    return json(c, concatenate(LIST, page.memos, end(page.next)));
   });
 
   // A new memo, once for each idempotency key.
@@ -191,29 +193,45 @@ function done(outcome: Outcome): string {
 const etag = (memo: string) => ({ ETag: `"${versionOf(parseMemo(memo))}"` });
 
 /** Stored JSON goes out as it is: it is not parsed and printed again. */
-function json(c: Context<Env>, body: string, headers = {}, status = 200): Response {
+function json(
+  c: Context<Env>,
+  body: string | Uint8Array<ArrayBuffer>,
+  headers = {},
+  status = 200,
+): Response {
   return answer(c, body, { 'Content-Type': 'application/json', ...headers }, status);
 }
 
 const memoJson = (c: Context<Env>, memo: string, status?: number) =>
   json(c, memo, etag(memo), status);
 
+const encoder = new TextEncoder();
+/** How a list of memos begins. */
+const LIST = '{"memos":[';
+
+function concatenate(start: string, middle: Uint8Array, end: string): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(start.length + middle.byteLength + end.length);
+  encoder.encodeInto(start, joined);
+  joined.set(middle, start.length);
+  encoder.encodeInto(end, joined.subarray(start.length + middle.byteLength));
+  return joined;
+}
+
 /** All memos as one JSON object, written as they are read: memory stays flat. */
-async function streamAll(c: Context<Env>, chunks: AsyncGenerator<string[], void>, log: Log) {
-  const encoder = new TextEncoder();
+async function streamAll(c: Context<Env>, chunks: AsyncGenerator<Uint8Array>, log: Log) {
   // Read before the status is sent, so that a failing Redis is answered as one.
   let chunk = await chunks.next();
-  let separator = '{"memos":[';
+  let start = LIST;
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       if (chunk.done) {
-        controller.enqueue(encoder.encode(separator === ',' ? ']}' : `${separator}]}`));
+        controller.enqueue(encoder.encode(start === LIST ? `${LIST}]}` : ']}'));
         controller.close();
         return;
       }
-      if (chunk.value.length > 0) {
-        controller.enqueue(encoder.encode(separator + chunk.value.join(',')));
-        separator = ',';
+      if (chunk.value.byteLength > 0) {
+        controller.enqueue(concatenate(start, chunk.value, ''));
+        start = ',';
       }
       try {
         chunk = await chunks.next();
@@ -226,7 +244,7 @@ async function streamAll(c: Context<Env>, chunks: AsyncGenerator<string[], void>
       }
     },
     async cancel() {
-      await chunks.return();
+      await chunks.return(undefined);
     },
   });
   return c.body(body, 200, { 'Content-Type': 'application/json' });

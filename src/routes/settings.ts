@@ -1,5 +1,4 @@
 import { type Context, Hono } from 'hono';
-import { getCookie } from 'hono/cookie';
 import { sendCookie } from '../answer.ts';
 import type { Config } from '../config.ts';
 import { type Env, THEMES, type Theme } from '../env.ts';
@@ -11,9 +10,12 @@ const YEAR = 365 * 24 * 60 * 60; // seconds
 
 /** What this browser has chosen; undefined: nothing, or nothing that we know. */
 export function readSettings(c: Context<Env>): { language?: Language; theme?: Theme } {
+  const cookies = c.req.header('Cookie') ?? '';
+  const read = (name: RegExp) => name.exec(cookies)?.[1];
+  const [language, theme] = [read(/(?:^|;) *language=(\w+)/), read(/(?:^|;) *theme=(\w+)/)];
   return {
-    language: LANGUAGES.find((language) => language === getCookie(c, 'language')),
-    theme: THEMES.find((theme) => theme === getCookie(c, 'theme')),
+    language: LANGUAGES.find((choice) => choice === language),
+    theme: THEMES.find((choice) => choice === theme),
   };
 }
 
