@@ -3,6 +3,7 @@ import { generateCookie } from 'hono/cookie';
 import type { CookieOptions } from 'hono/utils/cookie';
 import type { HtmlEscapedString } from 'hono/utils/html';
 import { preferredCoding } from './accept.ts';
+import { joinBytes } from './bytes.ts';
 import type { Env } from './env.ts';
 
 /** Below this, compressing gains nothing. */
@@ -33,28 +34,42 @@ export function answer(
   return response;
 }
 
+/** Items of lists on a page, in UTF-8, by the name of the comment that stands in their place. */
+export type Items = Record<string, Uint8Array[]>;
+
 /**
  * Makes a page of JSX, and compresses it as the browser asks. Not for another site: it chooses the
  * address, and with it words on the page, and their compressed length would tell whether a memo has
  * them, too (BREACH).
+ * @param options.items take the place of comments: bytes that are there already need not become
+ *   part of a long string, to be measured and encoded again
  */
 export async function answerPage(
   c: Context<Env>,
   page: HtmlEscapedString | Promise<HtmlEscapedString>,
-  status?: number,
+  { status, items = {} }: { status?: number; items?: Items } = {},
 ): Promise<Response> {
-  const html = (await page).toString();
+  const body = fillIn((await page).toString(), items);
   const headers: Record<string, string> = {
     'Content-Type': 'text/html; charset=UTF-8',
     Vary: 'Accept-Encoding, Sec-Fetch-Site',
   };
   const coding = preferredCoding(c.req.header('Accept-Encoding'));
   const site = c.req.header('Sec-Fetch-Site');
-  if (coding === 'identity' || (site !== 'same-origin' && site !== 'none')) {
-    return answer(c, html, headers, status);
+  const isOurs = site === 'same-origin' || site === 'none';
+  if (coding === 'identity' || !isOurs || body.byteLength < MIN_LENGTH) {
+    return answer(c, body, headers, status);
   }
-  const body = new TextEncoder().encode(html);
-  if (body.byteLength < MIN_LENGTH) return answer(c, body, headers, status);
   headers['Content-Encoding'] = coding;
   return answer(c, await c.get('compress')(body, coding), headers, status);
+}
+
+const encoder = new TextEncoder();
+
+/** No text of anybody's can look like such a comment: it has no `<`. */
+function fillIn(html: string, items: Items): Uint8Array<ArrayBuffer> {
+  const parts = html
+    .split(/<!--(\w+)-->/)
+    .flatMap((part, i) => (i % 2 === 0 ? encoder.encode(part) : (items[part] ?? [])));
+  return joinBytes(parts);
 }

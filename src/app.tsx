@@ -167,13 +167,13 @@ function answerProblem(
   if (site.fragment && !(draft && DECISIONS.includes(code))) {
     common['HX-Retarget'] = '#notice';
     common['HX-Reswap'] = 'innerHTML show:none';
-    return answerPage(c, <ProblemNotice site={site} problem={problem} />, status);
+    return answerPage(c, <ProblemNotice site={site} problem={problem} />, { status });
   }
   if (site.fragment || c.get('form') || acceptsType(c, /^text\/html$/)) {
     return answerPage(
       c,
       <ErrorPage site={site} problem={problem} requestId={c.get('requestId')} draft={draft} />,
-      status,
+      { status },
     );
   }
   const [title, detail] = site.t.problems[code];

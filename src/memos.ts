@@ -16,6 +16,7 @@
  * never in none.
  */
 import type { Cluster, Redis, Result } from 'ioredis';
+import { joinBytes } from './bytes.ts';
 import script from './memos.lua';
 import { takeTurns } from './turns.ts';
 
@@ -183,7 +184,7 @@ export function createMemoStore(redis: RedisClient) {
         limit,
       )) as [number, Uint8Array[]];
       const last = memos.at(-1);
-      const joined = { memos: joinBytes(memos) };
+      const joined = { memos: joinBytes(memos, COMMA) };
       return more && last
         ? { ...joined, next: idOf(decoder.decode(last.subarray(0, 40))) }
         : joined;
@@ -365,20 +366,6 @@ export function createMemoStore(redis: RedisClient) {
 
 const decoder = new TextDecoder();
 const COMMA = 0x2c;
-
-/** Puts commas between them. */
-function joinBytes(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  let length = Math.max(0, parts.length - 1);
-  for (const part of parts) length += part.byteLength;
-  const joined = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    if (at > 0) joined[at++] = COMMA;
-    joined.set(part, at);
-    at += part.byteLength;
-  }
-  return joined;
-}
 
 /** The id in front of a stored memo. */
 function idOf(stored: string): number {

@@ -1,4 +1,4 @@
-import { raw } from 'hono/html';
+import type { HtmlEscapedString } from 'hono/utils/html';
 import { LRUCache } from 'lru-cache';
 import type { Site } from '../env.ts';
 import { LANGUAGES, type Language, relativeUntil } from '../i18n.ts';
@@ -7,16 +7,21 @@ import type { Search } from '../search.ts';
 import { FIRST_DATE, MemoCard } from './memo-card.tsx';
 import type { View } from './view.tsx';
 
-/** For all people of this process together. */
-const SIZE = 4_000_000; // characters
+/** For all people of this process together, what the keys take included. */
+const SIZE = 8 << 20; // bytes
 
 /** A memo as an item of a list. */
 export interface Card {
   id: number;
-  item: ReturnType<typeof raw>;
+  /** HTML in UTF-8, as it goes to the wire */
+  item: Uint8Array;
 }
 
-export type CardCache = ReturnType<typeof createCardCache>;
+const encoder = new TextEncoder();
+
+/** What stands in a list, as bytes. */
+export const renderItem = (content: HtmlEscapedString | Promise<HtmlEscapedString>): Uint8Array =>
+  encoder.encode(String(<li>{content}</li>));
 
 /**
  * Cards that were rendered before: of the page that everybody sees first, as it is asked for again
@@ -29,21 +34,17 @@ export function createCardCache() {
       language,
       new LRUCache({
         maxSize: SIZE / LANGUAGES.length,
-        sizeCalculation: ({ card }, stored) => stored.length + card.item.length,
+        sizeCalculation: ({ card }, stored) => 2 * stored.length + card.item.length,
       }),
     ]),
   );
 
   /** How a stored memo becomes a card of one page. */
   return (site: Site, view: View, search?: Search) => {
-    const render = (memo: Memo): Card => {
-      const item = (
-        <li>
-          <MemoCard site={site} memo={memo} view={view} search={search} />
-        </li>
-      );
-      return { id: memo.id, item: raw(item) };
-    };
+    const render = (memo: Memo): Card => ({
+      id: memo.id,
+      item: renderItem(<MemoCard site={site} memo={memo} view={view} search={search} />),
+    });
     if (view.before !== undefined || view.through !== undefined || view.q !== undefined) {
       return (stored: string) => render(parseMemo(stored));
     }

@@ -1,24 +1,27 @@
+import { raw } from 'hono/html';
 import type { Child } from 'hono/jsx';
 import type { Site } from '../env.ts';
-import type { Memo } from '../memos.ts';
 import type { Search } from '../search.ts';
-import type { Card } from './card-cache.tsx';
-import { Composer, Editor } from './composer.tsx';
+import { Composer } from './composer.tsx';
 import { href, Layout, type Reader } from './layout.tsx';
 import { type Notice, NoticeContent } from './notice.tsx';
 import { pageHref, type View, viewQuery } from './view.tsx';
+
+/** Where a page's items come. */
+const PINNED = raw('<!--pinned-->');
+const MEMOS = raw('<!--memos-->');
 
 export interface HomeProps {
   site: Site;
   reader: Reader;
   /** the idempotency key of the memo that is going to be written */
   newKey: string;
-  /** shown on the first page only */
-  pinned: Card[];
-  /** newest first, without those in `pinned` */
-  memos: Card[];
-  /** the one that is edited, in its place or, when that is not shown, above the others */
-  editing?: Memo | undefined;
+  /** how many are shown as pinned, above the others; their cards are the page's items `pinned` */
+  pinned: number;
+  /** how many others are shown, the newest first; the page's items `memos` */
+  memos: number;
+  /** of the memo that is edited, when that is not shown */
+  editor?: Child;
   view: View;
   /** whether the memos were searched for */
   search?: Search | undefined;
@@ -29,13 +32,9 @@ export interface HomeProps {
 
 /** A person's memos. */
 export function Home(props: HomeProps) {
-  const { site, reader, newKey, pinned, memos, editing, view, search, next, notice } = props;
+  const { site, reader, newKey, pinned, memos, editor, view, search, next, notice } = props;
   const { t } = site;
   const first = view.before === undefined;
-  const isShown = [...pinned, ...memos].some(({ id }) => id === editing?.id);
-  const editor = editing && (
-    <Editor site={site} person={reader.person} memo={editing} view={view} />
-  );
   return (
     <Layout
       site={site}
@@ -47,29 +46,20 @@ export function Home(props: HomeProps) {
       <main id="main" tabindex={-1} data-live hx-history-elt>
         <h1 class="visually-hidden">{t.greeting(reader.name)}</h1>
         {first && !search && <Composer site={site} person={reader.person} newKey={newKey} />}
-        {!isShown && editor && <section aria-label={t.editMemo}>{editor}</section>}
-        {pinned.length > 0 && (
+        {editor && <section aria-label={t.editMemo}>{editor}</section>}
+        {pinned > 0 && (
           <section aria-labelledby="pinned">
             <h2 id="pinned">{t.pinned}</h2>
-            <ul class="cards">
-              <Cards site={site} cards={pinned} view={view} editing={editing} editor={editor} />
-            </ul>
+            <ul class="cards">{PINNED}</ul>
           </section>
         )}
         <section aria-labelledby="memos">
-          <h2 id="memos" class={pinned.length > 0 || search ? undefined : 'visually-hidden'}>
+          <h2 id="memos" class={pinned > 0 || search ? undefined : 'visually-hidden'}>
             {search ? t.found(view.q ?? '') : t.memos}
           </h2>
-          {memos.length + pinned.length > 0 || next !== undefined ? (
+          {memos + pinned > 0 || next !== undefined ? (
             <ul class="cards">
-              <Cards
-                site={site}
-                cards={memos}
-                view={view}
-                next={next}
-                editing={editing}
-                editor={editor}
-              />
+              <Cards site={site} view={view} next={next} />
             </ul>
           ) : (
             <p class="empty">{search ? t.nothingFound : first ? t.empty : t.noMore}</p>
@@ -100,19 +90,16 @@ export function Home(props: HomeProps) {
 
 export interface CardsProps {
   site: Site;
-  cards: Card[];
   view: View;
   next?: number | undefined;
-  editing?: Memo | undefined;
-  editor?: Child;
 }
 
 /** Items of a list of memos; the last leads to older ones, which the script puts into its place. */
-export function Cards({ site, cards, view, next, editing, editor }: CardsProps) {
+export function Cards({ site, view, next }: CardsProps) {
   const older = { ...view, edit: undefined, through: undefined, before: next };
   return (
     <>
-      {cards.map(({ id, item }) => (id === editing?.id ? <li>{editor}</li> : item))}
+      {MEMOS}
       {next !== undefined && (
         <li class="older">
           <a

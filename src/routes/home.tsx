@@ -2,7 +2,8 @@ import type { Context } from 'hono';
 import { answerPage } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
 import { parseMemo } from '../memos.ts';
-import { createCardCache } from '../pages/card-cache.tsx';
+import { type Card, createCardCache, renderItem } from '../pages/card-cache.tsx';
+import { Editor } from '../pages/composer.tsx';
 import { Cards, Home } from '../pages/home.tsx';
 import type { Notice } from '../pages/notice.tsx';
 import { pageHref, type View } from '../pages/view.tsx';
@@ -77,19 +78,27 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
         await mapInTurns(list.pinned, toCard),
         await mapInTurns(list.memos, toCard),
       ];
+      const person = pseudonymOf(userId);
+      const memo = editing === undefined ? undefined : parseMemo(editing);
+      const editor = memo && <Editor site={site} person={person} memo={memo} view={view} />;
+      const isShown = [...pinned, ...cards].some(({ id }) => id === memo?.id);
+      const toItem = ({ id, item }: Card) =>
+        editor && id === memo?.id ? renderItem(editor) : item;
       return answerPage(
         c,
         <Home
-          {...list}
-          pinned={pinned}
-          memos={cards}
           site={site}
-          reader={{ name: name ?? site.t.member, person: pseudonymOf(userId) }}
+          reader={{ name: name ?? site.t.member, person }}
           newKey={randomToken()}
-          editing={editing === undefined ? undefined : parseMemo(editing)}
+          pinned={pinned.length}
+          memos={cards.length}
+          editor={isShown ? undefined : editor}
           view={view}
+          search={list.search}
+          next={list.next}
           notice={notice}
         />,
+        { items: { pinned: pinned.map(toItem), memos: cards.map(toItem) } },
       );
     },
 
@@ -99,7 +108,8 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
       const { search, memos, next } = await read(c, view);
       const shown = search ? { q: view.q } : {};
       const cards = await mapInTurns(memos, createCards(site, shown, search));
-      return answerPage(c, <Cards site={site} cards={cards} view={shown} next={next} />);
+      const items = { memos: cards.map(({ item }) => item) };
+      return answerPage(c, <Cards site={site} view={shown} next={next} />, { items });
     },
   };
 }

@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { every } from 'hono/combine';
 import { answer, answerPage } from '../answer.ts';
+import { joinBytes } from '../bytes.ts';
 import type { Dependencies, Env, Log } from '../env.ts';
 import { type Change, type Outcome, parseMemo, versionOf } from '../memos.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
@@ -65,7 +66,7 @@ export function memoRoutes(
       return json(c, `${LIST}${found.memos.join(',')}${end(found.next)}`);
     }
     const page = await memos.pageAsBytes(userId, size, cursor);
-    return json(c, concatenate(LIST, page.memos, end(page.next)));
+    return json(c, joinBytes([encoder.encode(LIST), page.memos, encoder.encode(end(page.next))]));
   });
 
   // A new memo, once for each idempotency key.
@@ -209,14 +210,6 @@ const encoder = new TextEncoder();
 /** How a list of memos begins. */
 const LIST = '{"memos":[';
 
-function concatenate(start: string, middle: Uint8Array, end: string): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(start.length + middle.byteLength + end.length);
-  encoder.encodeInto(start, joined);
-  joined.set(middle, start.length);
-  encoder.encodeInto(end, joined.subarray(start.length + middle.byteLength));
-  return joined;
-}
-
 /** All memos as one JSON object, written as they are read: memory stays flat. */
 async function streamAll(c: Context<Env>, chunks: AsyncGenerator<Uint8Array>, log: Log) {
   // Read before the status is sent, so that a failing Redis is answered as one.
@@ -230,7 +223,7 @@ async function streamAll(c: Context<Env>, chunks: AsyncGenerator<Uint8Array>, lo
         return;
       }
       if (chunk.value.byteLength > 0) {
-        controller.enqueue(concatenate(start, chunk.value, ''));
+        controller.enqueue(joinBytes([encoder.encode(start), chunk.value]));
         start = ',';
       }
       try {
