@@ -19,6 +19,10 @@ const signalled = new Promise<NodeJS.Signals>((resolve) => {
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve);
 });
 
+// hono/jsx takes an AsyncLocalStorage where it finds one, for components that wait for something. None
+// of ours does, and before Node 24 it slows every promise of the process.
+Object.assign(process, { getBuiltinModule: undefined });
+
 const config = readConfigOrExit();
 // Not synchronous: whoever reads the log may stall, and must not stall the server with it. Nor line
 // by line: each write is a call of the system and wakes another thread.

@@ -8,7 +8,7 @@ import { Cards, Home } from '../pages/home.tsx';
 import type { Notice } from '../pages/notice.tsx';
 import { pageHref, type View } from '../pages/view.tsx';
 import { createSearch } from '../search.ts';
-import { pseudonymOf, randomToken } from '../sessions.ts';
+import { pseudonymOf } from '../sessions.ts';
 import { mapInTurns } from '../turns.ts';
 
 const PAGE_SIZE = 50; // memos
@@ -89,7 +89,7 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
         <Home
           site={site}
           reader={{ name: name ?? site.t.member, person }}
-          newKey={randomToken()}
+          newKey={crypto.randomUUID()}
           pinned={pinned.length}
           memos={cards.length}
           editor={isShown ? undefined : editor}
