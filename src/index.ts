@@ -24,14 +24,8 @@ const signalled = new Promise<NodeJS.Signals>((resolve) => {
 Object.assign(process, { getBuiltinModule: undefined });
 
 const config = readConfigOrExit();
-// Not synchronous: whoever reads the log may stall, and must not stall the server with it. Nor line
-// by line: each write is a call of the system and wakes another thread.
-const output = pino.destination({
-  sync: false,
-  minLength: 4096,
-  periodicFlush: 100, // ms
-  maxLength: 4 << 20,
-});
+// Not synchronous: whoever reads the log may stall, and must not stall the server with it.
+const output = pino.destination({ sync: false, maxLength: 4 << 20 });
 const log = pino(
   { level: config.logLevel, base: undefined, timestamp: pino.stdTimeFunctions.isoTime },
   output,
