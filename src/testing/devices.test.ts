@@ -319,13 +319,14 @@ describe('an edit of an old version', () => {
       await soon(() => asked).toBe(true);
       await saver(editor(laptop)).click();
       await theirsOn(laptop).waitFor();
-      const over = laptop.evaluate(() =>
-        new Promise((resolve) => {
+      // Listening has begun before the answer is let go, or its end could pass unheard.
+      const over = await laptop.evaluateHandle(() => ({
+        promise: new Promise((resolve) => {
           document.addEventListener('htmx:finally:request', resolve, { once: true });
-        }).then(() => {}),
-      );
+        }),
+      }));
       release();
-      await over;
+      await over.evaluate(({ promise }) => promise.then(() => {}));
       expect(await theirsOn(laptop).innerText()).toContain('저쪽 글');
       expect(await editor(laptop).inputValue()).toBe('내 글');
       expect(await world.texts()).toEqual(['저쪽 글']);
