@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Server, ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
@@ -24,8 +25,16 @@ const signalled = new Promise<NodeJS.Signals>((resolve) => {
 Object.assign(process, { getBuiltinModule: undefined });
 
 const config = readConfigOrExit();
-// Not synchronous: whoever reads the log may stall, and must not stall the server with it.
-const output = pino.destination({ sync: false, maxLength: 4 << 20 });
+// Not synchronous: whoever reads the log may stall, and must not stall the server with it. Nor line
+// by line: each write is a call of the system and wakes another thread. Node makes the pipe that it
+// offers as `stdout` non-blocking: a thread that waits for a reader would keep the process from ending.
+void process.stdout;
+const output = pino.destination({
+  sync: false,
+  minLength: 4096,
+  periodicFlush: 100, // ms
+  maxLength: 4 << 20,
+});
 const log = pino(
   { level: config.logLevel, base: undefined, timestamp: pino.stdTimeFunctions.isoTime },
   output,
@@ -81,7 +90,9 @@ for (const end = Date.now() + 15_000; answers.size > 0 && Date.now() < end; ) aw
 subscriber.disconnect();
 await redis.quit().catch(() => redis.disconnect());
 log.info({}, 'stopped');
-await Promise.race([new Promise((resolve) => output.flush(resolve)), delay(1_000)]);
+output.end();
+await Promise.race([once(output, 'close'), delay(1_000)]);
+output.destroy(); // or what nobody reads would be waited for once more
 process.exit(0);
 
 function readConfigOrExit(): Config {

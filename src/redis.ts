@@ -120,7 +120,8 @@ function report(client: Redis | Cluster, target: RedisTarget, log: ConnectionLog
   };
   client.on('error', lost);
   client.on('close', () => {
-    if (reported === undefined) lost(new Error('connection closed'));
+    const isMeant = client.status === 'end';
+    if (reported === undefined && !isMeant) lost(new Error('connection closed'));
   });
   client.on('ready', () => {
     reported = undefined;

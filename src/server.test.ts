@@ -198,8 +198,16 @@ describe('the log', () => {
     server.child.stdout!.pause();
     // More than a pipe and its reader hold: half a megabyte of paths.
     for (let i = 0; i < 64; i++) expect(await statusOf(server, `/${'x'.repeat(8000)}`)).toBe(404);
-    server.child.stdout!.resume();
     expect(await server.stop()).toBe(0);
+  });
+
+  test('is written to its last line when the server ends', async () => {
+    const server = await startServer();
+    const burst = Array.from({ length: 200 }, () => statusOf(server, `/${'x'.repeat(2000)}`));
+    expect(new Set(await Promise.all(burst))).toEqual(new Set([404]));
+    expect(await server.stop()).toBe(0);
+    await until(200, () => server.lines.filter((line) => line.includes('"msg":"request"')).length);
+    await until(true, () => server.lines.at(-1)!.includes('"msg":"stopped"'));
   });
 
   test('has one line of JSON for each request, with the path and without the query', async () => {
