@@ -31,7 +31,7 @@ const config = readConfigOrExit();
 void process.stdout;
 const output = pino.destination({
   sync: false,
-  minLength: 4096,
+  minLength: 8192,
   periodicFlush: 100, // ms
   maxLength: 4 << 20,
 });
