@@ -74,6 +74,7 @@ export function keep(form: HTMLFormElement): void {
   if ((kept.get(form) ?? '') === text) return;
   try {
     if (text) {
+      if (!kept.has(form) && read(nameOf(form))?.text !== text) mine ??= setAside(nameOf(form));
       if (form.id === 'new') mine = nameOf(form);
       const draft: Draft = {
         text,
@@ -91,6 +92,19 @@ export function keep(form: HTMLFormElement): void {
   }
 }
 export const keepAll = () => composers().forEach(keep);
+
+/**
+ * Makes what is kept the draft of another new memo, so that its place is free.
+ * @returns where it is now; undefined when there was none
+ */
+function setAside(name: string): string | undefined {
+  const draft = read(name);
+  if (!draft) return undefined;
+  const aside = `${PREFIX}new:${crypto.getRandomValues(new Uint32Array(4)).join('')}`;
+  localStorage.setItem(aside, JSON.stringify({ text: draft.text, at: Date.now() }));
+  localStorage.removeItem(name);
+  return aside;
+}
 
 /** The form's text is saved or given up. A new memo's form begins another one, with another key. */
 export function forget(form: HTMLFormElement, rest = ''): void {
@@ -210,7 +224,8 @@ document.addEventListener('submit', (event) => {
   if (!(target instanceof HTMLFormElement) || !LOGOUT.test(target.action)) return;
   keepAll();
   const drafts = names();
-  if (drafts.length > 0 && !confirm(messages.discardAll)) {
+  const isLost = drafts.length > 0 || composers().some(isUnsaved);
+  if (isLost && !confirm(messages.discardAll)) {
     event.preventDefault();
     return;
   }
@@ -220,13 +235,9 @@ document.addEventListener('submit', (event) => {
 
 /** A memo that was deleted cannot be edited any more: its draft becomes that of a new memo. */
 export function orphan(id: string): boolean {
-  const name = `${PREFIX}edit:${id}`;
-  const draft = read(name);
-  if (!draft) return false;
-  mine = `${PREFIX}new:${crypto.getRandomValues(new Uint32Array(4)).join('')}`;
-  localStorage.setItem(mine, JSON.stringify({ text: draft.text, at: Date.now() }));
-  localStorage.removeItem(name);
-  return true;
+  const aside = setAside(`${PREFIX}edit:${id}`);
+  if (aside) mine = aside;
+  return aside !== undefined;
 }
 
 // Whoever has to log in on the way comes back to where they were.

@@ -29,6 +29,19 @@ const drafts = (page: Page) =>
   );
 const isKept = (page: Page, text: string) => soon(() => drafts(page)).toContain(text);
 
+/** From now on, the page's script does not come, until what is returned is called. */
+async function holdScript(page: Page): Promise<() => void> {
+  let release!: () => void;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(/\/assets\/app\./, async (route) => {
+    await released;
+    await route.continue();
+  });
+  return release;
+}
+
 describe('what is being typed', () => {
   test('is there again after a reload, a crash, another page and a search, and gone once saved', async () => {
     const { world, page, context, step } = await comeIn('under /memo');
@@ -161,14 +174,7 @@ describe('what is being typed', () => {
   test('is kept also when it was typed before the script came', async () => {
     const { world, page, step } = await comeIn('under /memo');
     await step('on a slow network', async () => {
-      let release!: () => void;
-      const released = new Promise<void>((resolve) => {
-        release = resolve;
-      });
-      await page.route(/\/assets\/app\./, async (route) => {
-        await released;
-        await route.continue();
-      });
+      const release = await holdScript(page);
       await page.goto(world.page, { waitUntil: 'commit' });
       await composer(page).fill('일찍 쓴 글');
       expect(await drafts(page)).toEqual([]);
@@ -179,6 +185,48 @@ describe('what is being typed', () => {
       await saver(composer(page)).click();
       await soon(() => world.texts()).toEqual(['일찍 쓴 글']);
       await soon(() => drafts(page)).toEqual([]);
+    });
+  });
+
+  test('before the script came does not take the place of an earlier draft', async () => {
+    const { world, page, step } = await comeIn('under /memo');
+    await write(page, '글');
+    await openEditor(page, '글');
+    await editor(page).fill('어제 고치던 글');
+    await isKept(page, '어제 고치던 글');
+    await step('on a slow network', async () => {
+      const release = await holdScript(page);
+      const [{ id }] = (await world.stored()).map((memo) => JSON.parse(memo)) as [{ id: number }];
+      await page.goto(`${world.page}?edit=${id}`, { waitUntil: 'commit' });
+      await editor(page).fill('일찍 고친 글');
+      release();
+      await isKept(page, '일찍 고친 글');
+      expect((await drafts(page)).toSorted()).toEqual(['어제 고치던 글', '일찍 고친 글']);
+    });
+    await step('it is the beginning of a new memo', async () => {
+      await page.goto(world.page);
+      await soon(() => composer(page).inputValue()).toBe('어제 고치던 글');
+    });
+  });
+
+  test('is asked about at the logout also where the browser keeps nothing', async () => {
+    const { page, step, answer } = await comeIn('under /memo');
+    await page.addInitScript(() => {
+      Storage.prototype.setItem = () => {
+        throw new Error('no room');
+      };
+    });
+    await page.reload();
+    await composer(page).fill('나만 볼 글');
+    await step('staying logged in keeps it', async () => {
+      answer(/저장하지 않은 글이 있습니다/, false);
+      await button(page, '로그아웃').click();
+      expect(await composer(page).inputValue()).toBe('나만 볼 글');
+    });
+    await step('going takes it away', async () => {
+      answer(/저장하지 않은 글이 있습니다/, true);
+      await button(page, '로그아웃').click();
+      await link(page, '네이버 로그인').waitFor();
     });
   });
 
