@@ -54,6 +54,16 @@ test('every change is told to all of a person’s pages, whichever process serve
     .toEqual([`user:${me.id}:changes`, 0]);
 });
 
+test('whoever asks only for the headers opens no stream', async () => {
+  const { logIn, redis } = createTestApp();
+  const me = await logIn();
+  const answer = await me.request('/memo/events', { method: 'HEAD' });
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('Content-Type')).toBe('text/event-stream');
+  const channel = `user:${me.id}:changes`;
+  expect(await redis.pubsub('NUMSUB', channel)).toEqual([channel, 0]);
+});
+
 test('nobody hears of somebody else’s changes, nor without a login', async () => {
   const { app, logIn } = createTestApp();
   const [me, other] = [await logIn(), await logIn()];

@@ -10,6 +10,8 @@ const HEARTBEAT = 25_000;
 /** Sessions that are looked for at once: other requests get their turn in between. */
 const CHUNK = 100;
 
+const CONTENT_TYPE = { 'Content-Type': 'text/event-stream' };
+
 /** Says nothing but that there is a connection. An event, as a page does not see comments. */
 const ALIVE = 'event: alive\ndata:\n\n';
 
@@ -43,6 +45,8 @@ export function eventRoutes({ config, events, sessions, shutdown }: Dependencies
 
   app.get('/', every(readSession(sessions), requireSession(config)), async (c) => {
     const session = c.get('session')!;
+    // Of an answer to HEAD nobody reads the stream, nor says that nobody does.
+    if (c.req.method === 'HEAD') return c.body(null, 200, CONTENT_TYPE);
     const stream = new EventStream();
     const unsubscribe = await events.subscribe(session.userId, {
       tell: (tab) => stream.send(`event: changed\ndata: ${tab}\n\n`),
@@ -61,7 +65,7 @@ export function eventRoutes({ config, events, sessions, shutdown }: Dependencies
     // At once, so that the browser knows that it is connected.
     stream.send(ALIVE);
     if (shutdown.aborted) stream.close();
-    return c.body(stream.body, 200, { 'Content-Type': 'text/event-stream' });
+    return c.body(stream.body, 200, CONTENT_TYPE);
   });
 
   return app;
