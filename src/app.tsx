@@ -192,7 +192,9 @@ function readDraft(c: Context<Env>, { code, memo }: Problem): Draft | undefined 
   const text = form?.get('text');
   if (!form || text === undefined) return undefined;
   const fields = new Map(
-    [...form].filter(([name]) => ['key', 'version', 'before', 'q', 'person'].includes(name)),
+    [...form].filter(([name]) =>
+      ['key', 'version', 'before', 'through', 'q', 'person'].includes(name),
+    ),
   );
   // The next attempt is meant: as a new memo, or as the successor of the text that is shown.
   if (['key-reused', 'bad-key', 'memo-deleted'].includes(code)) fields.set('key', randomToken());

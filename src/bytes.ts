@@ -5,10 +5,10 @@ export function joinBytes(parts: Uint8Array[], separator?: number): Uint8Array<A
   for (const part of parts) length += part.byteLength;
   const joined = new Uint8Array(length);
   let at = 0;
-  for (const part of parts) {
-    if (separator !== undefined && at > 0) joined[at++] = separator;
-    joined.set(part, at);
-    at += part.byteLength;
+  for (let i = 0; i < parts.length; i++) {
+    if (separator !== undefined && i > 0) joined[at++] = separator;
+    joined.set(parts[i]!, at);
+    at += parts[i]!.byteLength;
   }
   return joined;
 }

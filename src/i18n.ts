@@ -406,7 +406,9 @@ const UNITS: [unit: Intl.RelativeTimeFormatUnit, seconds: number][] = [
 function unitFor(seconds: number) {
   const index = UNITS.findIndex(([, size]) => Math.abs(seconds) >= size);
   const [unit, length] = UNITS[index] ?? ['second', 60];
-  return { unit, length, end: UNITS.at(index - 1)?.[1] ?? Number.POSITIVE_INFINITY };
+  // Below the shortest, the next one is that.
+  const larger = index === -1 ? UNITS.at(-1) : UNITS[index - 1];
+  return { unit, length, end: larger?.[1] ?? Number.POSITIVE_INFINITY };
 }
 
 /** How long ago a time was, for people: “3분 전”, “어제”. @param time in ms @param now in ms */

@@ -99,6 +99,15 @@ describe('reading', () => {
     expect(texts).toEqual(Array.from({ length: 1200 }, (_, i) => `${1199 - i}`));
   });
 
+  test('all of them have no empty part, also when the last is deleted meanwhile', async () => {
+    const user = newId();
+    await redis.rpush(`user:${user}:memos`, ...Array.from({ length: 501 }, () => pythonMemo('a')));
+    const all = store.all(user);
+    expect((await all.next()).value!.byteLength).toBeGreaterThan(0);
+    await redis.lpop(`user:${user}:memos`);
+    expect(await all.next()).toEqual({ done: true, value: undefined });
+  });
+
   test('nobody has memos who has written none', async () => {
     const user = newId();
     expect(await store.page(user, 10)).toEqual({ memos: [] });

@@ -198,7 +198,8 @@ export function createMemoStore(redis: RedisClient) {
       let before: number | undefined;
       do {
         const { memos, next } = await this.pageAsBytes(user, CHUNK, before);
-        yield memos;
+        // The last of them may have been deleted meanwhile.
+        if (memos.byteLength > 0) yield memos;
         before = next;
       } while (before !== undefined);
     },
@@ -368,7 +369,7 @@ const decoder = new TextDecoder();
 const COMMA = 0x2c;
 
 /** The id in front of a stored memo. */
-function idOf(stored: string): number {
+export function idOf(stored: string): number {
   return Number(/^\{"id":(\d+)/.exec(stored)?.[1]);
 }
 

@@ -39,11 +39,19 @@ export function createCardCache() {
     ]),
   );
 
-  /** How a stored memo becomes a card of one page. */
-  return (site: Site, view: View, search?: Search) => {
+  /**
+   * How a stored memo becomes a card of one page.
+   * @param view what is asked for
+   * @param options.shown what the card's forms come back to, if that is something else
+   */
+  return (
+    site: Site,
+    view: View,
+    { shown = view, search }: { shown?: View; search?: Search | undefined },
+  ) => {
     const render = (memo: Memo): Card => ({
       id: memo.id,
-      item: renderItem(<MemoCard site={site} memo={memo} view={view} search={search} />),
+      item: renderItem(<MemoCard site={site} memo={memo} view={shown} search={search} />),
     });
     if (view.before !== undefined || view.through !== undefined || view.q !== undefined) {
       return (stored: string) => render(parseMemo(stored));
@@ -54,8 +62,10 @@ export function createCardCache() {
       if (known && site.now < known.until) return known.card;
       const memo = parseMemo(stored);
       const card = render(memo);
-      const times = [memo.id, memo.edited ?? 0].filter((micros) => micros >= FIRST_DATE);
-      const ends = times.map((micros) => relativeUntil(Math.floor(micros / 1000), site.now));
+      const times = [memo.id >= FIRST_DATE ? memo.id : undefined, memo.edited];
+      const ends = times.flatMap((micros) =>
+        micros === undefined ? [] : relativeUntil(Math.floor(micros / 1000), site.now),
+      );
       cache.set(stored, { card, until: Math.min(...ends) });
       return card;
     };

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { answerPage } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
-import { parseMemo } from '../memos.ts';
+import { idOf, parseMemo } from '../memos.ts';
 import { type Card, createCardCache, renderItem } from '../pages/card-cache.tsx';
 import { Editor } from '../pages/composer.tsx';
 import { Cards, Home } from '../pages/home.tsx';
@@ -45,11 +45,12 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
       stored.push(...more.memos);
       next = more.next;
     }
-    const above = new Set(pinned);
+    // By their ids: one that is changed between the two looks is another text in each.
+    const above = new Set(pinned.map(idOf));
     return {
       search,
       pinned: before === undefined ? pinned : [],
-      memos: stored.filter((memo) => !above.has(memo)),
+      memos: stored.filter((memo) => !above.has(idOf(memo))),
       next,
     };
   }
@@ -73,7 +74,7 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
         edit: editing === undefined ? undefined : asked.edit,
       };
       if (notice && site.fragment) c.get('headers')['HX-Replace-Url'] = pageHref(site, view);
-      const toCard = createCards(site, view, list.search);
+      const toCard = createCards(site, view, { search: list.search });
       const [pinned, cards] = [
         await mapInTurns(list.pinned, toCard),
         await mapInTurns(list.memos, toCard),
@@ -107,7 +108,7 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
       const site = c.get('site');
       const { search, memos, next } = await read(c, view);
       const shown = search ? { q: view.q } : {};
-      const cards = await mapInTurns(memos, createCards(site, shown, search));
+      const cards = await mapInTurns(memos, createCards(site, view, { shown, search }));
       const items = { memos: cards.map(({ item }) => item) };
       return answerPage(c, <Cards site={site} view={shown} next={next} />, { items });
     },

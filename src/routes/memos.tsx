@@ -222,10 +222,8 @@ async function streamAll(c: Context<Env>, chunks: AsyncGenerator<Uint8Array>, lo
         controller.close();
         return;
       }
-      if (chunk.value.byteLength > 0) {
-        controller.enqueue(joinBytes([encoder.encode(start), chunk.value]));
-        start = ',';
-      }
+      controller.enqueue(joinBytes([encoder.encode(start), chunk.value]));
+      start = ',';
       try {
         chunk = await chunks.next();
       } catch (error) {
