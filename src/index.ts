@@ -91,7 +91,7 @@ subscriber.disconnect();
 await redis.quit().catch(() => redis.disconnect());
 log.info({}, 'stopped');
 output.end();
-await Promise.race([once(output, 'close'), delay(1_000)]);
+await Promise.race([once(output, 'close').catch(() => {}), delay(1_000)]);
 output.destroy(); // or what nobody reads would be waited for once more
 process.exit(0);
 

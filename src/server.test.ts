@@ -201,6 +201,14 @@ describe('the log', () => {
     expect(await server.stop()).toBe(0);
   });
 
+  test('is nothing to fail for when its reader is gone', async () => {
+    const server = await startServer();
+    server.child.stdout!.destroy();
+    expect(await statusOf(server, '/healthz')).toBe(200);
+    expect(await server.stop()).toBe(0);
+    expect(server.stderr).toBe('');
+  });
+
   test('is written to its last line when the server ends', async () => {
     const server = await startServer();
     const burst = Array.from({ length: 200 }, () => statusOf(server, `/${'x'.repeat(2000)}`));
