@@ -35,10 +35,13 @@ export async function startFaultProxy(port: number, host = '127.0.0.1') {
       to.write(chunk);
       return;
     }
-    for (const byte of chunk) {
-      if (!to.destroyed) to.write(Buffer.of(byte));
+    let at = 0;
+    for (; fault.trickle && at < chunk.length && !to.destroyed; at++) {
+      to.write(chunk.subarray(at, at + 1));
       await delay(0);
     }
+    // All the rest, when the wire is good again.
+    if (!to.destroyed) to.write(chunk.subarray(at));
   };
   /** Pieces keep their order, however long each of them is held back. */
   const passOn = (from: Socket, to: Socket, decide: (chunk: Buffer) => Buffer | undefined) => {
