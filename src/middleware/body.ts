@@ -63,10 +63,12 @@ function contentType(c: Context<Env>): string {
   return (c.req.header('Content-Type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
 /** Bytes that are no UTF-8 are refused: replacing them would change a text. */
 function decodeText(bytes: ArrayBuffer): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch {
     throw new Problem(400, 'text-invalid');
   }

@@ -1,5 +1,4 @@
 import { Hono } from 'hono';
-import { every } from 'hono/combine';
 import type { Dependencies, Env } from '../env.ts';
 import { readSession, requireSession } from '../middleware/session.ts';
 import type { Session } from '../sessions.ts';
@@ -43,7 +42,7 @@ export function eventRoutes({ config, events, sessions, shutdown }: Dependencies
     }
   }
 
-  app.get('/', every(readSession(sessions), requireSession(config)), async (c) => {
+  app.get('/', readSession(sessions), requireSession(config), async (c) => {
     const session = c.get('session')!;
     // Of an answer to HEAD nobody reads the stream, nor says that nobody does.
     if (c.req.method === 'HEAD') return c.body(null, 200, CONTENT_TYPE);

@@ -1,5 +1,4 @@
 import { type Context, Hono } from 'hono';
-import { every } from 'hono/combine';
 import { answer, answerPage } from '../answer.ts';
 import { joinBytes } from '../bytes.ts';
 import type { Dependencies, Env, Log } from '../env.ts';
@@ -25,14 +24,14 @@ export function memoRoutes(
   home: HomePages,
 ) {
   const app = new Hono<Env>();
-  const loggedIn = every(
+  const loggedIn = [
     readForm(),
     readSession(sessions),
     requireSession(config),
     requireSamePerson(),
     limitWrites(limiter, config),
     announceChanges(events),
-  );
+  ] as const;
 
   /**
    * Shows a form's sender the page again, as it was, with what was done: htmx at once, a browser
@@ -47,7 +46,7 @@ export function memoRoutes(
   };
 
   // All memos, or with `limit`, `before` or `q` one page of them; newest first.
-  app.get('/', loggedIn, async (c) => {
+  app.get('/', ...loggedIn, async (c) => {
     const { userId } = c.get('session')!;
     const { limit, before, q } = c.req.query();
     if (c.get('site').fragment) return home.older(c, { before: readId(before), q });
@@ -70,7 +69,7 @@ export function memoRoutes(
   });
 
   // A new memo, once for each idempotency key.
-  app.post('/', loggedIn, async (c) => {
+  app.post('/', ...loggedIn, async (c) => {
     const { userId } = c.get('session')!;
     const form = c.get('form');
     const text = readText((form ?? (await readJson(c))).get('text'));
@@ -87,7 +86,7 @@ export function memoRoutes(
     return memoJson(c, result.memo, result.status === 'created' ? 201 : 200);
   });
 
-  app.get('/:id', loggedIn, async (c) => {
+  app.get('/:id', ...loggedIn, async (c) => {
     const memo = await memos.find(c.get('session')!.userId, requireId(c));
     if (memo === undefined) throw new Problem(404, 'not-found');
     const site = c.get('site');
@@ -97,21 +96,21 @@ export function memoRoutes(
   });
 
   // Text, pin or both; with `If-Match` only when the text is still the one that was read.
-  app.patch('/:id', loggedIn, async (c) => {
+  app.patch('/:id', ...loggedIn, async (c) => {
     const change = readChange(await readJson(c));
     const version = readVersion(c.req.header('If-Match'));
     const memo = done(await memos.edit(c.get('session')!.userId, requireId(c), change, version));
     return memoJson(c, memo);
   });
 
-  app.delete('/:id', loggedIn, async (c) => {
+  app.delete('/:id', ...loggedIn, async (c) => {
     const version = readVersion(c.req.header('If-Match'));
     done(await memos.remove(c.get('session')!.userId, requireId(c), version));
     return c.body(null, 204);
   });
 
   // What a browser without JavaScript can send: the same by forms.
-  app.post('/:id', loggedIn, async (c) => {
+  app.post('/:id', ...loggedIn, async (c) => {
     const id = requireId(c);
     const form = requireForm(c);
     const text = readText(form.get('text'));
@@ -125,7 +124,7 @@ export function memoRoutes(
   });
 
   // One task of a memo is done or not: the one on that line of that version.
-  app.post('/:id/task', loggedIn, async (c) => {
+  app.post('/:id/task', ...loggedIn, async (c) => {
     const id = requireId(c);
     const form = requireForm(c);
     const { userId } = c.get('session')!;
@@ -148,7 +147,7 @@ export function memoRoutes(
     return backToPage(c, { done: '' }, id);
   });
 
-  app.post('/:id/pin', loggedIn, async (c) => {
+  app.post('/:id/pin', ...loggedIn, async (c) => {
     const id = requireId(c);
     const form = requireForm(c);
     const pin = form.get('pin');
@@ -160,7 +159,7 @@ export function memoRoutes(
     return backToPage(c, { done: pin === 'true' ? t.pinDone : t.unpinDone }, id);
   });
 
-  app.post('/:id/delete', loggedIn, async (c) => {
+  app.post('/:id/delete', ...loggedIn, async (c) => {
     const id = requireId(c);
     requireForm(c);
     done(await memos.remove(c.get('session')!.userId, id));
@@ -168,7 +167,7 @@ export function memoRoutes(
   });
 
   // Undoes a deletion; the answer is for whoever asks, form or program.
-  app.post('/:id/restore', loggedIn, async (c) => {
+  app.post('/:id/restore', ...loggedIn, async (c) => {
     const memo = done(await memos.restore(c.get('session')!.userId, requireId(c)));
     if (!c.get('form')) return memoJson(c, memo);
     return backToPage(c, { done: c.get('site').t.restored }, parseMemo(memo).id);

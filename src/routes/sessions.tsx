@@ -1,5 +1,4 @@
 import { Hono } from 'hono';
-import { every } from 'hono/combine';
 import { answerPage } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
 import { readForm } from '../middleware/body.ts';
@@ -10,9 +9,9 @@ import { idOf, pseudonymOf } from '../sessions.ts';
 /** Where somebody is logged in, and out again. */
 export function sessionRoutes({ config, events, sessions }: Dependencies) {
   const app = new Hono<Env>();
-  const loggedIn = every(readForm(), readSession(sessions), requireSession(config));
+  const loggedIn = [readForm(), readSession(sessions), requireSession(config)] as const;
 
-  app.get('/', loggedIn, async (c) => {
+  app.get('/', ...loggedIn, async (c) => {
     const site = c.get('site');
     const { userId, hash } = c.get('session')!;
     const [name, list] = await Promise.all([sessions.nameOf(userId), sessions.list(userId)]);
@@ -28,7 +27,7 @@ export function sessionRoutes({ config, events, sessions }: Dependencies) {
   });
 
   // All of them, this one, too.
-  app.post('/end', loggedIn, async (c) => {
+  app.post('/end', ...loggedIn, async (c) => {
     const { userId } = c.get('session')!;
     await sessions.endAll(userId);
     c.set('event', 'sessions-ended');
@@ -37,7 +36,7 @@ export function sessionRoutes({ config, events, sessions }: Dependencies) {
     return c.redirect(`${config.prefix}/`, 303);
   });
 
-  app.post('/:id/end', loggedIn, async (c) => {
+  app.post('/:id/end', ...loggedIn, async (c) => {
     const { userId } = c.get('session')!;
     if (await sessions.endById(userId, c.req.param('id'))) {
       c.set('event', 'session-ended');

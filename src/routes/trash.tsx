@@ -1,5 +1,4 @@
 import { type Context, Hono } from 'hono';
-import { every } from 'hono/combine';
 import { raw } from 'hono/html';
 import { answerPage } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
@@ -17,13 +16,13 @@ import { mapInTurns } from '../turns.ts';
 
 export function trashRoutes({ config, events, limiter, memos, sessions }: Dependencies) {
   const app = new Hono<Env>();
-  const loggedIn = every(
+  const loggedIn = [
     readForm(),
     readSession(sessions),
     requireSession(config),
     limitWrites(limiter, config),
     announceChanges(events),
-  );
+  ] as const;
   const page = `${config.prefix}/trash`;
 
   const show = async (
@@ -60,14 +59,14 @@ export function trashRoutes({ config, events, limiter, memos, sessions }: Depend
   };
 
   // What was deleted in the last 30 days; with `confirm`, and a question.
-  app.get('/', loggedIn, (c) => show(c, { confirm: c.req.query('confirm') !== undefined }));
+  app.get('/', ...loggedIn, (c) => show(c, { confirm: c.req.query('confirm') !== undefined }));
 
-  app.post('/empty', loggedIn, async (c) => {
+  app.post('/empty', ...loggedIn, async (c) => {
     await memos.empty(c.get('session')!.userId);
     return backToTrash(c, c.get('site').t.trashEmpty);
   });
 
-  app.post('/:id/purge', loggedIn, async (c) => {
+  app.post('/:id/purge', ...loggedIn, async (c) => {
     const id = readId(c.req.param('id'));
     if (id === undefined || !(await memos.purge(c.get('session')!.userId, id))) {
       throw new Problem(404, 'not-found');
