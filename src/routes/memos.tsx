@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono';
 import { answer, answerPage } from '../answer.ts';
 import { joinBytes } from '../bytes.ts';
 import type { Dependencies, Env, Log } from '../env.ts';
-import { type Change, type Outcome, parseMemo, versionOf } from '../memos.ts';
+import { type Change, idOf, type Outcome, parseMemo, versionOf } from '../memos.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
 import { readForm, readJson, requireForm } from '../middleware/body.ts';
 import { limitWrites } from '../middleware/rate-limit.ts';
@@ -82,7 +82,7 @@ export function memoRoutes(
     if (result.status === 'key reused') throw new Problem(422, 'key-reused');
     if (result.status === 'repeated') throw new Problem(409, 'repeated');
     if (form) return backToPage(c, { done: c.get('site').t.saved });
-    c.get('headers').Location = `${config.prefix}/memo/${parseMemo(result.memo).id}`;
+    c.get('headers').Location = `${config.prefix}/memo/${idOf(result.memo)}`;
     return memoJson(c, result.memo, result.status === 'created' ? 201 : 200);
   });
 
@@ -252,7 +252,7 @@ function requireId(c: Context<Env>): number {
  */
 function readText(value: unknown): string {
   if (typeof value !== 'string') throw new Problem(400, 'text-missing');
-  if (/\p{Surrogate}|\0/u.test(value)) throw new Problem(400, 'text-invalid');
+  if (!value.isWellFormed() || value.includes('\0')) throw new Problem(400, 'text-invalid');
   const text = value.trim();
   if (text === '') throw new Problem(400, 'text-blank');
   if (text.length > TEXT_LIMIT && [...text].length > TEXT_LIMIT) {
