@@ -68,9 +68,9 @@ describe('the image', () => {
       cwd: join(folder, only('WORKDIR')),
       env: {
         ...Object.fromEntries(
-          only('ENV')
-            .split(' ')
-            .map((it) => it.split('=')),
+          image.instructions
+            .filter(({ name }) => name === 'ENV')
+            .map(({ text }) => text.split(/=(.*)/s)),
         ),
         ...env,
       },
