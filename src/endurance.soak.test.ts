@@ -87,18 +87,22 @@ test('nothing is lost and nothing grows', { timeout: (MINUTES + 3) * MINUTE }, a
     }
   });
   let opened = 0;
-  const leave = new AbortController();
-  onTestFinished(() => leave.abort());
+  const streams = new Set<AbortController>();
+  let isLeaving = false;
+  const leave = () => {
+    isLeaving = true;
+    for (const stream of streams) stream.abort();
+  };
+  onTestFinished(leave);
   const listening = Array.from({ length: LISTENERS }, async (_, i) => {
-    while (!leave.signal.aborted) {
-      const close = new AbortController();
-      const abort = () => close.abort();
-      leave.signal.addEventListener('abort', abort);
-      const timer = setTimeout(abort, randomInt(5000, 25_000));
+    while (!isLeaving) {
+      const stream = new AbortController();
+      streams.add(stream);
+      const timer = setTimeout(() => stream.abort(), randomInt(5000, 25_000));
       try {
         const answer = await fetch(`${url}/memo/events`, {
           headers: { Cookie: people[i % ACTORS]!.cookie },
-          signal: close.signal,
+          signal: stream.signal,
         });
         if (answer.ok) opened++;
         for await (const _ of answer.body!);
@@ -106,7 +110,7 @@ test('nothing is lost and nothing grows', { timeout: (MINUTES + 3) * MINUTE }, a
         await delay(200);
       }
       clearTimeout(timer);
-      leave.signal.removeEventListener('abort', abort);
+      streams.delete(stream);
     }
   });
 
@@ -158,7 +162,7 @@ test('nothing is lost and nothing grows', { timeout: (MINUTES + 3) * MINUTE }, a
 
   await Promise.all([...acting, sampling]);
   const tally = await writers.stop();
-  leave.abort();
+  leave();
   await Promise.all(listening);
   const result = compare(tally, await writer.stored());
 

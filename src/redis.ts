@@ -34,7 +34,7 @@ export async function connectRedis(
     commandTimeout: 1000,
     connectTimeout: 2000,
     // A peer that is gone without a word: the socket is given up, and a new one tried, in ms.
-    socketTimeout: 3000,
+    socketTimeout: 2000,
     // Back within a second of Redis's return; a little apart from the other servers.
     retryStrategy: (times: number) => Math.min(100 * times, 1000) + Math.random() * 100,
     reconnectOnError: leavesReplica(),
