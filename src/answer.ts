@@ -68,8 +68,13 @@ const encoder = new TextEncoder();
 
 /** No text of anybody's can look like such a comment: it has no `<`. */
 function fillIn(html: string, items: Items): Uint8Array<ArrayBuffer> {
-  const parts = html
-    .split(/<!--(\w+)-->/)
-    .flatMap((part, i) => (i % 2 === 0 ? encoder.encode(part) : (items[part] ?? [])));
+  const parts: Uint8Array[] = [];
+  let from = 0;
+  for (let at = html.indexOf('<!--'); at >= 0; at = html.indexOf('<!--', from)) {
+    const end = html.indexOf('-->', at);
+    parts.push(encoder.encode(html.slice(from, at)), ...(items[html.slice(at + 4, end)] ?? []));
+    from = end + 3;
+  }
+  parts.push(encoder.encode(html.slice(from)));
   return joinBytes(parts);
 }

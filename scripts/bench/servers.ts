@@ -12,7 +12,7 @@ import { childrenOf } from './proc.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 
 /** As the image sets it. */
-const NODE_OPTIONS = '--max-semi-space-size=4';
+const NODE_OPTIONS = '--max-semi-space-size=8';
 
 /** High enough that nobody is refused, and still on. */
 export const WRITES_PER_MINUTE = '1000000';

@@ -50,7 +50,7 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
     return {
       search,
       pinned: before === undefined ? pinned : [],
-      memos: stored.filter((memo) => !above.has(idOf(memo))),
+      memos: above.size > 0 ? stored.filter((memo) => !above.has(idOf(memo))) : stored,
       next,
     };
   }
