@@ -309,6 +309,7 @@ export async function comeIn(place: Place, options: BrowserContextOptions = {}, 
   await link(opened.page, '네이버 로그인').click();
   await logIn(opened.page, name);
   await composer(opened.page).waitFor();
+  await opened.page.waitForLoadState(); // with its script, which one may lack the network for later
   return { world, ...opened };
 }
 
