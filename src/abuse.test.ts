@@ -272,6 +272,9 @@ test('of 10,000 streams of one person the newest 20 are left, and hear of change
     return line;
   };
   const heard = ({ said }: Line) => said.split('event: changed').length - 1;
+  // What a server takes for anybody's requests is not the streams'.
+  const third = await comeIn(redis);
+  for (let i = 0; i < 300; i++) await write(server.url, third, `글 ${i}`);
   const before = await readFootprint(server);
   const theirs = await listen(other);
 

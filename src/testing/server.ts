@@ -27,6 +27,7 @@ export async function spawnServer(env: Record<string, string> = {}): Promise<Ser
   const child = spawn(process.execPath, [ENTRY], {
     env: {
       PATH: process.env.PATH,
+      NODE_OPTIONS: '--max-semi-space-size=8', // as the image sets it
       PORT: String(port),
       REDIS_URL: inject('redisUrl'),
       NAVER_CLIENT_ID: 'id',
