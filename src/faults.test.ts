@@ -75,7 +75,8 @@ async function askEverything(stage: Stage, first: number, key: string) {
   ]);
 }
 
-describe('killed at any moment, with writers that do not give up,', () => {
+// Thirty starts take a slow machine their time.
+describe('killed at any moment, with writers that do not give up,', { timeout: 90_000 }, () => {
   const ROUNDS = 30;
   const report = (what: string, result: ReturnType<typeof compare>) =>
     console.log(

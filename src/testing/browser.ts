@@ -10,7 +10,8 @@ export async function launchBrowser(): Promise<Browser> {
   });
 }
 
-async function packagedChromium(): Promise<string> {
+/** Unpacks it, where that has not been done yet. @returns its path */
+export async function packagedChromium(): Promise<string> {
   // Read when the package is imported: it then unpacks the libraries that a bare machine lacks.
   process.env.AWS_EXECUTION_ENV ??= 'AWS_Lambda_nodejs22.x';
   const { default: packaged } = await import('@sparticuz/chromium');

@@ -5,6 +5,7 @@ import { build } from 'esbuild';
 import type { TestProject } from 'vitest/node';
 import { serverOptions, writeAssets } from '../../scripts/build.ts';
 import { startRedis } from '../../scripts/redis.ts';
+import { packagedChromium } from './browser.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -17,6 +18,8 @@ export default async function setup(project: TestProject) {
   const dir = await mkdtemp(join(tmpdir(), 'memo-test-'));
   const redis = await startRedis({ dir });
   project.provide('redisUrl', redis.url);
+  // Once, before anybody starts it: a program that is still being written cannot be run.
+  if (!process.env.CHROMIUM) await packagedChromium();
   await writeAssets();
   await build(serverOptions);
   return async () => {
