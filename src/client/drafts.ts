@@ -74,7 +74,10 @@ export function keep(form: HTMLFormElement): void {
   if ((kept.get(form) ?? '') === text) return;
   try {
     if (text) {
-      if (!kept.has(form) && read(nameOf(form))?.text !== text) mine ??= setAside(nameOf(form));
+      if (!kept.has(form) && read(nameOf(form))?.text !== text) {
+        const aside = setAside(nameOf(form));
+        mine ??= aside;
+      }
       if (form.id === 'new') mine = nameOf(form);
       const draft: Draft = {
         text,

@@ -194,6 +194,8 @@ describe('what is being typed', () => {
     await openEditor(page, '글');
     await editor(page).fill('어제 고치던 글');
     await isKept(page, '어제 고치던 글');
+    await composer(page).fill('그 앞에 쓰던 글');
+    await isKept(page, '그 앞에 쓰던 글');
     await step('on a slow network', async () => {
       const release = await holdScript(page);
       const [{ id }] = (await world.stored()).map((memo) => JSON.parse(memo)) as [{ id: number }];
@@ -201,7 +203,9 @@ describe('what is being typed', () => {
       await editor(page).fill('일찍 고친 글');
       release();
       await isKept(page, '일찍 고친 글');
-      expect((await drafts(page)).toSorted()).toEqual(['어제 고치던 글', '일찍 고친 글']);
+      expect((await drafts(page)).toSorted()).toEqual(
+        ['그 앞에 쓰던 글', '어제 고치던 글', '일찍 고친 글'].toSorted(),
+      );
     });
     await step('it is the beginning of a new memo', async () => {
       await page.goto(world.page);
