@@ -12,6 +12,7 @@ local list = KEYS[1]
 local FIRST_DATE = 1e15
 local TEN_MINUTES = 600 * 1e6
 local BLOCK = 20 -- elements that are read or written by one call
+local NEWEST = 200 -- elements that are searched for a repetition, or moved
 local LENGTH = 512 * 1024 -- bytes after which a reply is long enough
 
 -- Members after "id" are not looked at; memo.py writes a space after its colons, so an "id" of its
@@ -75,6 +76,24 @@ local function members_of(element)
   return ',' .. members
 end
 
+-- Takes the elements from the index `first` on away, and returns them.
+local function cut(first)
+  local elements = redis.call('LRANGE', list, first, -1)
+  if first > 0 then
+    redis.call('LTRIM', list, 0, first - 1)
+  else
+    redis.call('DEL', list)
+  end
+  return elements
+end
+
+-- Adds elements at the tail, in their order.
+local function push(elements)
+  for i = 1, #elements, BLOCK do
+    redis.call('RPUSH', list, unpack(elements, i, math.min(i + BLOCK - 1, #elements)))
+  end
+end
+
 -- Numbers the elements at the tail that have no id, keeping their order: 1, 2, 3… when nothing
 -- dates them because the whole list is of memo.py's, else the present time.
 -- One LINDEX when there is nothing to do; O(k) for k such elements, once.
@@ -86,20 +105,12 @@ local function number()
   if first > 0 then
     id = math.max(now(), id_of(redis.call('LINDEX', list, first - 1)) + 1)
   end
-  local elements = redis.call('LRANGE', list, first, -1)
-  if first > 0 then
-    redis.call('LTRIM', list, 0, first - 1)
-  else
-    redis.call('DEL', list)
+  local elements = cut(first)
+  for i, element in ipairs(elements) do
+    elements[i] = with_id(id, members_of(element))
+    id = id + 1
   end
-  for i = 1, #elements, BLOCK do
-    local memos = {}
-    for j = i, math.min(i + BLOCK - 1, #elements) do
-      memos[#memos + 1] = with_id(id, members_of(elements[j]))
-      id = id + 1
-    end
-    redis.call('RPUSH', list, unpack(memos))
-  end
+  push(elements)
 end
 
 -- The newest `count` elements before the index `stop`, the newest first, and the index where they
@@ -130,7 +141,7 @@ local operations = {}
 function operations.append(members, needle, repeated)
   number()
   if needle ~= '' then
-    for _, memo in ipairs((newest(redis.call('LLEN', list), 200))) do
+    for _, memo in ipairs((newest(redis.call('LLEN', list), NEWEST))) do
       if string.find(memo, needle, 1, true) then return { 0, memo } end
     end
   end
@@ -180,10 +191,17 @@ function operations.replace(old, new)
   return 1
 end
 
+-- remove(memo): takes the whole element out. Returns 1, or 0 when the list does not hold exactly `memo`
+-- any more. O(n) from the nearer end.
+function operations.remove(memo)
+  local is_late = search(id_of(memo)) > redis.call('LLEN', list) / 2
+  return redis.call('LREM', list, is_late and -1 or 1, memo)
+end
+
 -- insert(memo): puts a memo back to its place by id. Returns {1, the memo}, or {0, the one that is
 -- there} when it never left. An id that is no time can have been given twice, when an emptied list
--- was numbered anew: then the memo takes the next free one. O(log n) to find the place, O(n) to
--- open it.
+-- was numbered anew: then the memo takes the next free one. O(log n) to find the place; to open it,
+-- O(1) among the newest, else O(n), as LINSERT walks there from the head.
 function operations.insert(memo)
   number()
   local id = id_of(memo)
@@ -196,10 +214,13 @@ function operations.insert(memo)
     memo = with_id(id, members)
     there = redis.call('LINDEX', list, index)
   end
-  if there then
-    redis.call('LINSERT', list, 'BEFORE', there, memo)
+  local later = redis.call('LLEN', list) - index
+  if later <= NEWEST and #newest(index + later, later) == later then
+    local moved = cut(index)
+    push({ memo })
+    push(moved)
   else
-    redis.call('RPUSH', list, memo)
+    redis.call('LINSERT', list, 'BEFORE', there, memo)
   end
   return { 1, memo }
 end
@@ -227,7 +248,7 @@ end
 function operations.discard(memo)
   expire()
   local start = string.sub(memo, 1, -2) .. ',"deleted":'
-  for _, entry in ipairs((newest(redis.call('LLEN', list), 200))) do
+  for _, entry in ipairs((newest(redis.call('LLEN', list), NEWEST))) do
     if string.sub(entry, 1, #start) == start then redis.call('LREM', list, -1, entry) end
   end
   local entry = string.format('%s%.0f}', start, now())

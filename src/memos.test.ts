@@ -359,6 +359,24 @@ describe('the trash', () => {
     expect(await trashOf(user)).toEqual([]);
   });
 
+  test('wherever in a long list it was, however long its neighbours, no other moves', async () => {
+    const user = newId();
+    const memos = Array.from({ length: 1000 }, (_, i) => {
+      // Of the newest, some are so long that few of them are looked at together.
+      const text = i % 100 === 97 ? '긴 글'.repeat(20_000) : `글 ${i}`;
+      return `{"id":${1e15 + i},"text":"${text}"}`;
+    });
+    await redis.rpush(`user:${user}:memos`, ...memos);
+    for (const i of [0, 1, 300, 499, 500, 501, 700, 799, 800, 801, 990, 998, 999]) {
+      const id = 1e15 + i;
+      expect((await store.remove(user, id)).status).toBe('done');
+      expect(await listOf(user)).toEqual(memos.toSpliced(i, 1));
+      expect((await store.restore(user, id)).status).toBe('done');
+      expect(await listOf(user)).toEqual(memos);
+    }
+    expect(await trashOf(user)).toEqual([]);
+  });
+
   test('deleting and restoring again are done already; unknown memos are missing', async () => {
     const user = newId();
     const id = await add(user, 'a');
@@ -397,7 +415,7 @@ describe('the trash', () => {
     const [memo] = await listOf(user);
     await redis.memos(`user:${user}:trash`, 'discard', memo!);
     await store.restore(user, id);
-    await redis.lrem(`user:${user}:memos`, -1, memo!); // the deletion's second half
+    await redis.memos(`user:${user}:memos`, 'remove', memo!); // the deletion's second half
     expect((await trashOf(user)).length).toBe(1);
     await store.restore(user, id);
     expect(await textsOf(user)).toEqual(['a']);

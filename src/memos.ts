@@ -319,7 +319,7 @@ export function createMemoStore(redis: RedisClient) {
         }
         await redis.memos(trashKey(user), 'discard', memo);
         // A memo that was edited in between is another element, and stays: once more from the start.
-        if ((await redis.lrem(memosKey(user), -1, memo)) === 0) continue;
+        if ((await redis.memos(memosKey(user), 'remove', memo)) === 0) continue;
         if (parseMemo(memo).pin) await unindexPin(user, id);
         return { status: 'done', memo };
       }
