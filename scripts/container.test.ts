@@ -16,6 +16,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { readConfig } from '../src/config.ts';
+import { NODE_OPTIONS } from './node-options.ts';
 import { findFreePort, startRedis } from './redis.ts';
 
 const run = promisify(execFile);
@@ -70,7 +71,7 @@ describe('the image', () => {
         ...Object.fromEntries(
           image.instructions
             .filter(({ name }) => name === 'ENV')
-            .map(({ text }) => text.split(/=(.*)/s)),
+            .map(({ text }) => /^(\w+)="?(.*?)"?$/s.exec(text)!.slice(1)),
         ),
         ...env,
       },
@@ -348,6 +349,15 @@ describe('compose.yaml', () => {
       expect(service.restart).toBe('unless-stopped');
       expect(Number.parseInt(service.stop_grace_period, 10)).toBeGreaterThan(25);
     }
+  });
+
+  test('lets the garbage collector hear of the container’s limit before the kernel does', async () => {
+    const env = { ...process.env, NODE_OPTIONS };
+    const ask = ['-p', 'v8.getHeapStatistics().heap_size_limit'];
+    const limit = Number((await run(process.execPath, ask, { env })).stdout);
+    const container = Number.parseInt(services.memo.mem_limit, 10) * 2 ** 20;
+    // Node itself, and what is not on the heap, need the rest.
+    expect(limit).toBeLessThan(container - 100 * 2 ** 20);
   });
 
   test('gives neither of them a privilege, an endless log or all of the machine', () => {

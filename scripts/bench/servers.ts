@@ -5,14 +5,12 @@ import { openSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { NODE_OPTIONS } from '../node-options.ts';
 import { findFreePort } from '../redis.ts';
 import type { Done, Job } from './load.ts';
 import { childrenOf } from './proc.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-
-/** As the image sets it. */
-const NODE_OPTIONS = '--max-semi-space-size=8';
 
 /** High enough that nobody is refused, and still on. */
 export const WRITES_PER_MINUTE = '1000000';

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { inject, onTestFinished } from 'vitest';
+import { NODE_OPTIONS } from '../../scripts/node-options.ts';
 import { findFreePort } from '../../scripts/redis.ts';
 
 const ENTRY = new URL('../../dist/index.js', import.meta.url).pathname;
@@ -27,7 +28,7 @@ export async function spawnServer(env: Record<string, string> = {}): Promise<Ser
   const child = spawn(process.execPath, [ENTRY], {
     env: {
       PATH: process.env.PATH,
-      NODE_OPTIONS: '--max-semi-space-size=8', // as the image sets it
+      NODE_OPTIONS,
       PORT: String(port),
       REDIS_URL: inject('redisUrl'),
       NAVER_CLIENT_ID: 'id',

@@ -1,0 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const dockerfile = readFileSync(join(import.meta.dirname, 'Dockerfile'), 'utf8');
+
+/** Node's options of the image, for servers that are measured outside of it. */
+export const NODE_OPTIONS = /^ENV NODE_OPTIONS="(.+)"$/m.exec(dockerfile)![1]!;
