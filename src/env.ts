@@ -59,6 +59,15 @@ export interface Look {
 export interface Frame {
   head: HtmlEscapedString;
   script: HtmlEscapedString;
+  skip: HtmlEscapedString;
+  brand: HtmlEscapedString;
+  logoutButton: HtmlEscapedString;
+  /** the form for searching, with nothing in it */
+  search: HtmlEscapedString;
+  /** the field of a new memo and its button */
+  newMemo: HtmlEscapedString;
+  /** links to a person's other pages */
+  places: HtmlEscapedString;
   settings: HtmlEscapedString;
   keysButton: HtmlEscapedString;
   keys: HtmlEscapedString;

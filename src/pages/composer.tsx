@@ -1,4 +1,4 @@
-import type { Site } from '../env.ts';
+import type { Look, Site } from '../env.ts';
 import { type Memo, versionOf } from '../memos.ts';
 import { href } from './layout.tsx';
 import { pageHref, type View, ViewFields } from './view.tsx';
@@ -38,16 +38,25 @@ export function Composer({
   /** the idempotency key of the memo that is going to be written */
   newKey: string;
 }) {
-  const { t } = site;
   return (
     <form class="composer" id="new" method="post" action={href(site, '/memo')} hx-sync="this:drop">
       <input type="hidden" name="person" value={person} />
       <input type="hidden" name="key" value={newKey} />
-      <TextArea label={t.newMemo} text="" placeholder={t.placeholder} autofocus={!site.fragment} />
+      {site.fragment ? <NewMemoField site={site} autofocus={false} /> : site.frame.newMemo}
+    </form>
+  );
+}
+
+/** The field of a new memo and its button. */
+export function NewMemoField({ site, autofocus }: { site: Look; autofocus: boolean }) {
+  const { t } = site;
+  return (
+    <>
+      <TextArea label={t.newMemo} text="" placeholder={t.placeholder} autofocus={autofocus} />
       <p class="buttons">
         <button type="submit">{t.save}</button>
       </p>
-    </form>
+    </>
   );
 }
 

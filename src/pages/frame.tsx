@@ -2,12 +2,19 @@
 import { raw } from 'hono/html';
 import { type Frame, type Look, THEMES } from '../env.ts';
 import { KEYS, LANGUAGE_NAMES, LANGUAGES } from '../i18n.ts';
-import { assetHref, href } from './layout.tsx';
+import { NewMemoField } from './composer.tsx';
+import { assetHref, href, SearchForm } from './layout.tsx';
 
 export function renderFrame(site: Look): Frame {
   return {
     head: raw(<Head site={site} />),
     script: raw(<script type="module" src={assetHref(site, 'app.js')}></script>),
+    skip: raw(<Skip site={site} />),
+    brand: raw(<Brand site={site} />),
+    logoutButton: raw(<LogoutButton site={site} />),
+    search: raw(<SearchForm site={site} />),
+    newMemo: raw(<NewMemoField site={site} autofocus />),
+    places: raw(<Places site={site} />),
     settings: raw(<Settings site={site} />),
     keysButton: raw(<KeysButton site={site} />),
     keys: raw(<Keys site={site} />),
@@ -25,6 +32,44 @@ function Head({ site }: { site: Look }) {
       <link rel="icon" href={assetHref(site, 'icon.svg')} type="image/svg+xml" />
       <link rel="apple-touch-icon" href={assetHref(site, 'icon.png')} />
       <link rel="stylesheet" href={assetHref(site, 'style.css')} />
+    </>
+  );
+}
+
+function Skip({ site }: { site: Look }) {
+  return (
+    <a class="skip" href="#main">
+      {site.t.skip}
+    </a>
+  );
+}
+
+function Brand({ site }: { site: Look }) {
+  return (
+    <a class="brand" href={href(site, '/')} hx-swap="outerMorph show:top">
+      {site.t.title}
+    </a>
+  );
+}
+
+function LogoutButton({ site }: { site: Look }) {
+  return (
+    <button class="quiet" type="submit">
+      {site.t.logout}
+    </button>
+  );
+}
+
+function Places({ site }: { site: Look }) {
+  const { t } = site;
+  return (
+    <>
+      <a href={href(site, '/trash')} hx-swap="outerMorph show:top">
+        {t.trash}
+      </a>
+      <a href={href(site, '/sessions')} hx-swap="outerMorph show:top">
+        {t.sessions}
+      </a>
     </>
   );
 }

@@ -76,12 +76,7 @@ export function Home(props: HomeProps) {
               {t.clearSearch}
             </a>
           )}
-          <a href={href(site, '/trash')} hx-swap="outerMorph show:top">
-            {t.trash}
-          </a>
-          <a href={href(site, '/sessions')} hx-swap="outerMorph show:top">
-            {t.sessions}
-          </a>
+          {site.frame.places}
         </nav>
       </main>
     </Layout>

@@ -66,10 +66,8 @@ export function Layout(props: PropsWithChildren<LayoutProps>) {
 function Body({ site, children }: PropsWithChildren<{ site: Site }>) {
   return (
     <body>
-      <Skip site={site} />
-      <header class="bar">
-        <Brand site={site} />
-      </header>
+      {site.frame.skip}
+      <header class="bar">{site.frame.brand}</header>
       {children}
       <footer class="foot">{site.frame.settings}</footer>
     </body>
@@ -79,7 +77,6 @@ function Body({ site, children }: PropsWithChildren<{ site: Site }>) {
 /** With the bar, the search, and what the script needs to know. */
 function ReadersBody(props: PropsWithChildren<LayoutProps & { reader: Reader }>) {
   const { site, reader, q, notice, children } = props;
-  const { t } = site;
   return (
     <body
       hx-boost:inherited="target:'#main' swap:'outerMorph show:none'"
@@ -87,17 +84,15 @@ function ReadersBody(props: PropsWithChildren<LayoutProps & { reader: Reader }>)
       data-events={href(site, '/memo/events')}
       data-messages={site.frame.messages}
     >
-      <Skip site={site} />
+      {site.frame.skip}
       <header class="bar">
-        <Brand site={site} />
+        {site.frame.brand}
         <form class="account" method="post" action={href(site, '/logout')} hx-boost="false">
           <span class="name">{reader.name}</span>
-          <button class="quiet" type="submit">
-            {t.logout}
-          </button>
+          {site.frame.logoutButton}
         </form>
       </header>
-      <SearchForm site={site} q={q} />
+      {q === undefined ? site.frame.search : <SearchForm site={site} q={q} />}
       {children}
       <div id="notice" role="status">
         {notice}
@@ -111,24 +106,8 @@ function ReadersBody(props: PropsWithChildren<LayoutProps & { reader: Reader }>)
   );
 }
 
-function Skip({ site }: { site: Site }) {
-  return (
-    <a class="skip" href="#main">
-      {site.t.skip}
-    </a>
-  );
-}
-
-function Brand({ site }: { site: Site }) {
-  return (
-    <a class="brand" href={href(site, '/')} hx-swap="outerMorph show:top">
-      {site.t.title}
-    </a>
-  );
-}
-
 /** Searches when it is sent, and with the script as one types. */
-function SearchForm({ site, q }: { site: Site; q?: string | undefined }) {
+export function SearchForm({ site, q }: { site: Look; q?: string | undefined }) {
   const { t } = site;
   return (
     <search>
