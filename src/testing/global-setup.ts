@@ -10,6 +10,8 @@ import { packagedChromium } from './browser.ts';
 declare module 'vitest' {
   interface ProvidedContext {
     redisUrl: string;
+    /** whether tests that can do more shall do all of it */
+    thorough: boolean;
   }
 }
 
