@@ -306,24 +306,35 @@ describe('a Redis that', () => {
     expect((await write(stage, '막힌 글')).status).toBe(201);
   });
 
-  test('is loading its data is waited for', async () => {
-    const stage = await startStage();
+  test('is loading its data is waited for, for no longer than it takes', async () => {
+    // In µs for each element, so that it says at first that it will take a minute.
+    const stage = await startStage({ 'key-load-delay': '500' });
     const { admin, redis, at } = stage;
     // So that there is something to load.
     await admin.eval(
-      "for i = 1, 300000 do redis.call('RPUSH', 'load', string.rep('x', 300)) end return 1",
+      "for i = 1, 200000 do redis.call('RPUSH', 'load', string.rep('x', 300)) end return 1",
       0,
     );
     await redis.current().kill();
-    const again = redis.again();
+    const loading = redis.again();
     const seen = new Set<number>();
-    let loaded = false;
-    again.then(() => {
-      loaded = true;
-    });
-    while (!loaded) seen.add((await ask(at('/memo'), stage.person)).status);
+    const watching = (async () => {
+      let loaded = false;
+      loading.then(() => {
+        loaded = true;
+      });
+      while (!loaded) seen.add((await ask(at('/memo'), stage.person)).status);
+    })();
+    const steward = connectTo(redis.url, { enableReadyCheck: false });
+    const eta = async () => Number(/loading_eta_seconds:(\d+)/.exec(await steward.info())?.[1]);
+    await expect.poll(eta, { timeout: 10_000 }).toBeGreaterThan(5);
+    await expect
+      .poll(() => steward.client('LIST'), { timeout: 5000 })
+      .toMatch(/name=memo .*cmd=info/);
+    await steward.config('SET', 'key-load-delay', '0');
+    await Promise.all([loading, watching]);
+    await expectReady(at(''), WHOLE_AGAIN);
     for (const status of seen) expect([200, 503]).toContain(status);
-    await expectReady(at(''));
     expect((await write(stage, '다 읽은 뒤')).status).toBe(201);
   });
 });

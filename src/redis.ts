@@ -35,6 +35,9 @@ export async function connectRedis(
     connectTimeout: 2000,
     // A peer that is gone without a word: the socket is given up, and a new one tried, in ms.
     socketTimeout: 2000,
+    // A Redis that reads its data guesses how long it will take, and may guess far too much: it is
+    // asked again after this, in ms.
+    maxLoadingRetryTime: 500,
     // Back within a second of Redis's return; a little apart from the other servers.
     retryStrategy: (times: number) => Math.min(100 * times, 1000) + Math.random() * 100,
     reconnectOnError: leavesReplica(),

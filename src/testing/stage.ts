@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
 import { type PrivateRedis, startRedis } from '../../scripts/redis.ts';
 import type { RedisClient } from '../memos.ts';
@@ -38,8 +38,8 @@ export async function startOwnRedis(config: Record<string, string> = {}, folder?
 }
 
 /** A connection of the test's own, which comes back by itself. */
-export function connectTo(url: string): Redis {
-  const redis = new Redis(url, { retryStrategy: () => 50 });
+export function connectTo(url: string, options: RedisOptions = {}): Redis {
+  const redis = new Redis(url, { retryStrategy: () => 50, ...options });
   redis.on('error', () => {}); // its Redis is stopped on purpose
   onTestFinished(() => redis.disconnect());
   return redis;
