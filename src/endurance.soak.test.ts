@@ -191,7 +191,12 @@ test('nothing is lost and nothing grows', { timeout: (MINUTES + 3) * MINUTE }, a
   expect(result).toMatchObject({ lost: [], doubled: [], disordered: [] });
   const wrong = [...kinds.keys()].filter((what) => !RIGHT.some((it) => what.endsWith(` ${it}`)));
   expect(wrong).toEqual([]);
+  expect(mended.size).toBeGreaterThan(0);
   expect(Math.max(...[...mended.values()].flat())).toBeLessThan(WHOLE_AGAIN);
+  // Not by refusing all of it: Redis is away for less than half of the time.
+  const refused = [...kinds].filter(([what]) => what.endsWith(' 503'));
+  expect(refused.reduce((sum, [, count]) => sum + count, 0)).toBeLessThan(asked / 2);
+  expect(opened).toBeGreaterThan(2 * LISTENERS);
   expect(server.child.exitCode).toBeNull();
   expect(server.stderr).toBe('');
   expect(memory[3]! - memory[1]!).toBeLessThan(20);

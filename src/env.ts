@@ -71,8 +71,8 @@ export interface Frame {
   settings: HtmlEscapedString;
   keysButton: HtmlEscapedString;
   keys: HtmlEscapedString;
-  /** JSON: what the script says */
-  messages: string;
+  /** JSON, for an attribute: what the script says */
+  messages: HtmlEscapedString;
 }
 
 /** What every page needs besides its own content. */

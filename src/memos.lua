@@ -14,6 +14,7 @@ local TEN_MINUTES = 600 * 1e6
 local BLOCK = 20 -- elements that are read or written by one call
 local NEWEST = 200 -- elements that are searched for a repetition, or moved
 local LENGTH = 512 * 1024 -- bytes after which a reply is long enough
+local MOVABLE = 64 * 1024 -- bytes that may be written again in the place of a long walk
 
 -- Members after "id" are not looked at; memo.py writes a space after its colons, so an "id" of its
 -- making does not look like ours.
@@ -115,14 +116,15 @@ end
 
 -- The newest `count` elements before the index `stop`, the newest first, and the index where they
 -- end. Fewer when they are long: the reply, and the time that everybody else waits, are bounded by
--- what one element more than LENGTH takes.
-local function newest(stop, count)
+-- what one element more than `limit` bytes takes.
+local function newest(stop, count, limit)
+  limit = limit or LENGTH
   local found, length = {}, 0
-  while stop > 0 and #found < count and length < LENGTH do
+  while stop > 0 and #found < count and length < limit do
     local start = math.max(0, stop - math.min(BLOCK, count - #found))
     local block = redis.call('LRANGE', list, start, stop - 1)
     for i = #block, 1, -1 do
-      if length >= LENGTH then return found, start + i end
+      if length >= limit then return found, start + i end
       found[#found + 1] = block[i]
       length = length + #block[i]
     end
@@ -215,10 +217,14 @@ function operations.insert(memo)
     there = redis.call('LINDEX', list, index)
   end
   local later = redis.call('LLEN', list) - index
-  if later <= NEWEST and #newest(index + later, later) == later then
-    local moved = cut(index)
-    push({ memo })
-    push(moved)
+  if later <= NEWEST and #newest(index + later, later, MOVABLE) == later then
+    -- First what a full Redis refuses: nothing is taken away then.
+    redis.call('RPUSH', list, memo)
+    if later > 0 then
+      local moved = cut(index)
+      table.insert(moved, 1, table.remove(moved))
+      push(moved)
+    end
   else
     redis.call('LINSERT', list, 'BEFORE', there, memo)
   end

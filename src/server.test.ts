@@ -58,18 +58,24 @@ const statusOf = async (server: Server, path: string) => (await ask(server, path
 async function logIn(server: Server, redis: Redis, id = randomToken()) {
   const token = await createSessionStore(redis).begin({ id, name: '김메모' });
   const cookie = `userId=${token}`;
+  const send = (method: string, path: string, body?: object) =>
+    ask(server, path, {
+      method,
+      headers: {
+        ...JSON_ONLY,
+        Cookie: cookie,
+        ...(body && { 'Content-Type': 'application/json' }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
+    });
   return {
     id,
     cookie,
     token,
+    send,
     readPage: (path = '/') => ask(server, path, { headers: { ...HTML, Cookie: cookie } }),
     list: () => ask(server, '/memo', { headers: { ...JSON_ONLY, Cookie: cookie } }),
-    write: (text: string) =>
-      ask(server, '/memo', {
-        method: 'POST',
-        headers: { ...JSON_ONLY, 'Content-Type': 'application/json', Cookie: cookie },
-        body: JSON.stringify({ text }),
-      }),
+    write: (text: string) => send('POST', '/memo', { text }),
     writeForm: (text: string, key = 'the-key') =>
       ask(server, '/memo', {
         method: 'POST',
@@ -78,6 +84,13 @@ async function logIn(server: Server, redis: Redis, id = randomToken()) {
       }),
     stored: async () =>
       (await redis.lrange(`user:${id}:memos`, 0, -1)).map((memo) => JSON.parse(memo).text),
+    /** all that there is of their memos */
+    everything: () =>
+      Promise.all([
+        redis.lrange(`user:${id}:memos`, 0, -1),
+        redis.lrange(`user:${id}:trash`, 0, -1),
+        redis.smembers(`user:${id}:pins`),
+      ]),
   };
 }
 
@@ -684,9 +697,23 @@ describe.concurrent('with a Redis of its own, the server', () => {
 
   test('shows memos while the memory of Redis is full, and says that it is', async () => {
     const { server, admin, person } = stages.get('full')!;
+    const { id: removed } = await (await person.write('버린 메모')).json();
+    await person.send('PATCH', `/memo/${removed}`, { pin: true });
+    await person.send('DELETE', `/memo/${removed}`);
+    const { id } = await (await person.write('나중 메모')).json();
+    const before = await person.everything();
     await admin.config('SET', 'maxmemory-policy', 'noeviction');
     await admin.config('SET', 'maxmemory', '1mb');
 
+    for (const [method, path, body] of [
+      ['PATCH', `/memo/${id}`, { text: '고친 메모' }],
+      ['PATCH', `/memo/${id}`, { pin: true }],
+      ['DELETE', `/memo/${id}`],
+      ['POST', `/memo/${removed}/restore`],
+    ] as const) {
+      const { status } = await person.send(method, path, body);
+      expect([method, path, body, status]).toEqual([method, path, body, 507]);
+    }
     const write = await person.write('지금은 안 되는 메모');
     expect(write.status).toBe(507);
     expect(await write.json()).toMatchObject({ status: 507, code: 'storage-full' });
@@ -696,9 +723,14 @@ describe.concurrent('with a Redis of its own, the server', () => {
 
     expect(await (await person.readPage()).text()).toContain('늘 있던 메모');
     expect((await person.list()).status).toBe(200);
+    expect(await statusOf(server, '/readyz')).toBe(503);
+    // Nothing was done by half.
+    expect(await person.everything()).toEqual(before);
 
     await admin.config('SET', 'maxmemory', '0');
     await expectWorking(server, person);
+    expect((await person.send('POST', `/memo/${removed}/restore`)).status).toBe(200);
+    expect((await person.stored()).slice(0, 3)).toEqual(['늘 있던 메모', '버린 메모', '나중 메모']);
   });
 
   test('shows memos while Redis cannot save to its disk, and keeps what cannot be saved', async () => {
@@ -717,6 +749,7 @@ describe.concurrent('with a Redis of its own, the server', () => {
     expectKept(await textOf(await person.writeForm('지금 쓰던 글')), 503);
     expect(await (await person.readPage()).text()).toContain('늘 있던 메모');
     expect(await statusOf(server, '/readyz')).toBe(503);
+    expect(await person.stored()).toEqual(['늘 있던 메모']);
 
     await rmdir(obstacle);
     await admin.bgsave();

@@ -117,6 +117,15 @@ describe('whoever logs in', () => {
     expect(back.status).toBe(400); // counted apart
   });
 
+  test('may do so as often as they like with 0', async () => {
+    const { app } = createTestApp({ env: { LOGINS_PER_MINUTE: '0' } });
+    const request = from(`10.2.${Date.now() % 250}.${process.pid % 250}`);
+    for (let i = 0; i < 30; i++) {
+      const answer = await app.request('/login', request, request.env);
+      expect([answer.status, answer.headers.get('RateLimit')]).toEqual([302, null]);
+    }
+  });
+
   test('cannot choose an address unless a proxy of ours says it', async () => {
     const { app } = createTestApp({ env: { LOGINS_PER_MINUTE: '2' } });
     const address = `10.1.${Date.now() % 250}.${process.pid % 250}`;

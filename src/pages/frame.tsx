@@ -1,5 +1,5 @@
 /** What is the same on many pages, whoever reads them: rendered once, for each language and theme. */
-import { raw } from 'hono/html';
+import { html, raw } from 'hono/html';
 import { type Frame, type Look, THEMES } from '../env.ts';
 import { KEYS, LANGUAGE_NAMES, LANGUAGES } from '../i18n.ts';
 import { NewMemoField } from './composer.tsx';
@@ -18,7 +18,7 @@ export function renderFrame(site: Look): Frame {
     settings: raw(<Settings site={site} />),
     keysButton: raw(<KeysButton site={site} />),
     keys: raw(<Keys site={site} />),
-    messages: JSON.stringify(site.t.script),
+    messages: raw(html`${JSON.stringify(site.t.script)}`),
   };
 }
 

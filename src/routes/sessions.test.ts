@@ -15,6 +15,7 @@ async function readList(cookie: string) {
   return {
     html,
     ids: Array.from(html.matchAll(/action="\/sessions\/([0-9a-f]{16})\/end"/g), ([, id]) => id!),
+    times: Array.from(html.matchAll(/<span>([^<]*): <time datetime="([^"]*)"/g), ([, ...it]) => it),
     names: Array.from(html.matchAll(/<div class="text" id="s\w+">([^<]*)</g), ([, name]) => name),
   };
 }
@@ -30,7 +31,7 @@ describe('somebody’s sessions', () => {
     await sessions.begin({ id: me.id, name: me.name }, PHONE);
     await sessions.begin({ id: me.id, name: me.name }, LAPTOP);
     await sessions.begin({ id: me.id, name: me.name }, '<b>curl</b>'.repeat(100));
-    const { html, ids, names } = await readList(me.cookie);
+    const { html, ids, names, times } = await readList(me.cookie);
     expect(names.toSorted()).toEqual(
       [
         'Samsung Internet · Android',
@@ -38,6 +39,13 @@ describe('somebody’s sessions', () => {
         '알 수 없는 브라우저',
         '알 수 없는 브라우저',
       ].toSorted(),
+    );
+    const iso = (ms: number) => new Date(ms).toISOString();
+    expect(times).toEqual(
+      (await sessions.list(me.id)).flatMap(({ began, used }) => [
+        ['로그인', iso(began)],
+        ['마지막 사용', iso(used)],
+      ]),
     );
     expect(ids).toHaveLength(3);
     expect(html.match(/지금 이 브라우저/g)).toHaveLength(1);

@@ -54,7 +54,7 @@ export async function comeIn(redis: RedisClient, id = randomToken()) {
 }
 export type Person = Awaited<ReturnType<typeof comeIn>>;
 
-/** One request; rejects when there is no answer in time. */
+/** One request, its body as JSON unless it is a form; rejects when there is no answer in time. */
 export async function ask(
   url: string,
   { cookie }: { cookie?: string },
@@ -64,6 +64,7 @@ export async function ask(
     headers = {},
   }: { method?: string; body?: unknown; headers?: object } = {},
 ) {
+  const isJson = body !== undefined && !(body instanceof URLSearchParams);
   const answer = await fetch(url, {
     method,
     redirect: 'manual',
@@ -71,10 +72,10 @@ export async function ask(
     headers: {
       Accept: 'application/json',
       ...(cookie && { Cookie: cookie }),
-      ...(body !== undefined && { 'Content-Type': 'application/json' }),
+      ...(isJson && { 'Content-Type': 'application/json' }),
       ...headers,
     },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
+    body: isJson ? JSON.stringify(body) : (body as URLSearchParams | undefined),
   });
   return { status: answer.status, headers: answer.headers, text: await answer.text() };
 }
