@@ -105,6 +105,26 @@ test('a cluster of three, over all of which the keys spread', async () => {
   for (const size of sizes) expect(size).toBeGreaterThan(5);
 });
 
+test('what came while the server was busy is an answer, and what did not come is given up', async () => {
+  const redis = await start('busy');
+  const { client } = await connect(redis.url);
+  const answer = client.set('busy', '1');
+  const busy = new Promise<void>((resolve) =>
+    setImmediate(() => {
+      const end = performance.now() + 1500; // longer than a command may take
+      while (performance.now() < end);
+      resolve();
+    }),
+  );
+  expect(await answer).toBe('OK');
+  await busy;
+
+  process.kill(redis.pid, 'SIGSTOP');
+  await expect(client.set('busy', '2')).rejects.toThrow('Command timed out');
+  process.kill(redis.pid, 'SIGCONT');
+  await expect.poll(() => client.get('busy').catch(() => null)).not.toBeNull();
+});
+
 test('the primary that a sentinel knows', async () => {
   const primary = await start('primary');
   const port = await findFreePort();

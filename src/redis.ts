@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { Cluster, type Command, Redis, type RedisOptions } from 'ioredis';
 import type { RedisTarget } from './config.ts';
+
+/** No request waits longer than this for Redis, in ms. */
+const COMMAND_TIMEOUT = 1000;
 
 /** What the connection reports, one line for each change of fortune. */
 export interface ConnectionLog {
@@ -30,8 +33,6 @@ export async function connectRedis(
     // What was sent when the connection broke may have been done: its sender decides, not we.
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
-    // No request waits longer than this for Redis, in ms.
-    commandTimeout: 1000,
     connectTimeout: 2000,
     // A peer that is gone without a word: the socket is given up, and a new one tried, in ms.
     socketTimeout: 2000,
@@ -78,8 +79,7 @@ export async function connectRedis(
     client = new Redis({ ...options, ...target.nodes[0] });
   }
 
-  if (client instanceof Cluster) client.on('+node', sendTogether);
-  else sendTogether(client);
+  refineSending(client);
   report(client, target, log);
   // A first failure is in the log already, and connecting goes on; the server starts all the same.
   await client.connect().catch(() => {});
@@ -89,17 +89,51 @@ export async function connectRedis(
 
 /**
  * Sends all commands of one turn of the event loop by one call of the system: one each would take
- * longer than all else that is done for a small request.
+ * longer than all else that is done for a small request. And gives up what is not answered in time.
  */
-function sendTogether(redis: Redis): void {
-  const { sendCommand } = redis;
-  redis.sendCommand = (command, pipeline) => {
-    const { stream } = redis;
+function refineSending(client: Redis | Cluster): void {
+  if (client instanceof Cluster) {
+    client.on('+node', refineSending);
+    return;
+  }
+  const { sendCommand } = client;
+  const waitFor = createPatience();
+  client.sendCommand = (command, pipeline) => {
+    const { stream } = client;
     if (stream && !stream.writableCorked) {
       stream.cork();
       setImmediate(() => stream.uncork());
     }
-    return sendCommand.call(redis, command, pipeline);
+    const answer = sendCommand.call(client, command, pipeline);
+    waitFor(command);
+    return answer;
+  };
+}
+
+/**
+ * As ioredis's `commandTimeout`, with one timer for all, and what came while the server was too
+ * busy to look is read first: its own hurry is not Redis's silence.
+ * @returns to be called with each command when it has been sent
+ */
+function createPatience(): (command: Command) => void {
+  const waiting: { command: Command; end: number }[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const forgetAnswered = () => {
+    while (waiting[0]?.command.isSettled) waiting.shift();
+  };
+  const giveUp = () => {
+    const now = performance.now();
+    forgetAnswered();
+    while (waiting[0] && waiting[0].end <= now) {
+      waiting.shift()?.command.reject(new Error('Command timed out'));
+      forgetAnswered();
+    }
+    timer = waiting[0] && setTimeout(setImmediate, waiting[0].end - now, giveUp);
+  };
+  return (command) => {
+    forgetAnswered();
+    waiting.push({ command, end: performance.now() + COMMAND_TIMEOUT });
+    if (!timer) timer = setTimeout(setImmediate, COMMAND_TIMEOUT, giveUp);
   };
 }
 
@@ -161,6 +195,7 @@ export async function checkRedis(redis: Redis | Cluster): Promise<void> {
  */
 export async function connectSubscriber(redis: Redis | Cluster): Promise<Redis | Cluster> {
   const subscriber = redis instanceof Cluster ? redis.duplicate() : redis.duplicate();
+  refineSending(subscriber);
   subscriber.on('error', () => {});
   await subscriber.connect().catch(() => {});
   return subscriber;

@@ -12,6 +12,9 @@ const BODY_LIMIT = 256 * 1024; // bytes
 /** A form's text may be too long to be stored, and still comes back to whoever wrote it. */
 const FORM_LIMIT = 1024 * 1024;
 
+/** More than any form of ours has. Reading 100,000 of them would hold everybody else up. */
+const FIELDS_LIMIT = 50;
+
 /** Beyond this, a body is not even thrown away any more: the connection ends. */
 const DISCARD_LIMIT = 4 * 1024 * 1024;
 
@@ -24,6 +27,9 @@ export function readForm() {
     if (contentType(c) === 'application/x-www-form-urlencoded') {
       const bytes = await readBytes(c, FORM_LIMIT);
       const source = decodeText(bytes);
+      if (source.split('&', FIELDS_LIMIT + 1).length > FIELDS_LIMIT) {
+        throw new Problem(413, 'too-large');
+      }
       const fields = new URLSearchParams(source);
       // A form sends CRLF for every line end (HTML's form submission); the text has LF.
       c.set('form', new Map([...fields].map(([name, v]) => [name, v.replace(/\r\n?/g, '\n')])));
