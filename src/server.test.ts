@@ -578,7 +578,7 @@ describe.concurrent('with a Redis of its own, the server', () => {
     expect(await statusOf(server, '/readyz')).toBe(503);
     expect(await statusOf(server, '/healthz')).toBe(200);
     // One line for the whole time, not one for each attempt.
-    expect(server.lines.filter((it) => it.includes('cannot be used'))).toHaveLength(1);
+    expect(server.lines.filter((it) => it.includes('cannot be used'))).toEqual([line]);
 
     const redis = await startOwnRedis({ port, password });
     await expectReady(server);
