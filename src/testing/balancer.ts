@@ -8,7 +8,7 @@ import { type Server, startServer } from './server.ts';
 import { ask, comeIn, compare, connectTo, startOwnRedis, startWriters } from './stage.ts';
 
 /** Between two rounds of requests, in ms: a fixed rate, whatever becomes of them. */
-const RATE = 10;
+const RATE = 25;
 
 export interface BalancerOptions {
   /** between two health checks of a target, in ms */
@@ -154,7 +154,7 @@ export async function expectRestartsUnseen(restarts: number, options: BalancerOp
   expect(healthy()).toHaveLength(2);
 
   const stopReaders = startReaders(url, person);
-  const writers = startWriters([url], person, 2);
+  const writers = startWriters([url], person, 2, RATE);
   const { seen, stop } = startListener(url, person);
   const expectTold = async () => {
     const before = seen.told;

@@ -4,9 +4,10 @@ import { type Browser, chromium } from 'playwright-core';
 export async function launchBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env.CHROMIUM || (await packagedChromium()),
-    // Its sandbox needs rights that a container does not give. None of the package's own arguments:
-    // some of them turn off the very rules that the tests rely on.
-    args: ['--no-sandbox'],
+    // Its sandbox needs rights that a container does not give, and to emulate a graphics card is a
+    // lot of work for pages of text. None of the package's own arguments: some of them turn off the
+    // very rules that the tests rely on.
+    args: ['--no-sandbox', '--disable-gpu', '--disable-software-rasterizer'],
   });
 }
 
