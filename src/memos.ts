@@ -220,9 +220,12 @@ export function createMemoStore(redis: RedisClient) {
       const found: string[] = [];
       let length = 0;
       let cursor = before;
+      // What everybody looks for is found among the newest: then it is no more work than a page.
+      let chunk = limit + 1;
       const pauseForOthers = takeTurns();
       do {
-        const { memos, next } = await this.page(user, CHUNK, cursor);
+        const { memos, next } = await this.page(user, Math.min(chunk, CHUNK), cursor);
+        chunk *= 4;
         for (const memo of memos) {
           if (matches(parseMemo(memo).text)) {
             if (found.length === limit || length > FOUND_LENGTH) {
