@@ -118,20 +118,16 @@ function refineSending(client: Redis | Cluster): void {
 function createPatience(): (command: Command) => void {
   const waiting: { command: Command; end: number }[] = [];
   let timer: NodeJS.Timeout | undefined;
-  const forgetAnswered = () => {
-    while (waiting[0]?.command.isSettled) waiting.shift();
-  };
   const giveUp = () => {
     const now = performance.now();
-    forgetAnswered();
-    while (waiting[0] && waiting[0].end <= now) {
-      waiting.shift()?.command.reject(new Error('Command timed out'));
-      forgetAnswered();
+    while (waiting[0] && (waiting[0].command.isSettled || waiting[0].end <= now)) {
+      const { command } = waiting.shift()!;
+      if (!command.isSettled) command.reject(new Error('Command timed out'));
     }
     timer = waiting[0] && setTimeout(setImmediate, waiting[0].end - now, giveUp);
   };
   return (command) => {
-    forgetAnswered();
+    while (waiting[0]?.command.isSettled) waiting.shift();
     waiting.push({ command, end: performance.now() + COMMAND_TIMEOUT });
     if (!timer) timer = setTimeout(setImmediate, COMMAND_TIMEOUT, giveUp);
   };

@@ -3,7 +3,7 @@ const TURN = 8;
 
 /**
  * For work in many pieces: asked between them, it gives a pause to await when this has taken long,
- * in which others have their turn. A server that is busy for a second answers nobody, and takes
+ * in which others have their turn. A server that is busy for seconds answers nobody, and takes
  * Redis for lost.
  */
 export function takeTurns(): () => Promise<void> | undefined {
