@@ -5,3 +5,10 @@ import { hash } from 'node:crypto';
  * request's cookie, which takes ten times as long. Other servers of the Web's standards have it, too.
  */
 export const sha256 = (text: string): string => hash('sha256', text);
+
+/**
+ * A string that stands for these bytes alone, as a key of a `Map`: a character for each, which is
+ * made seven times as fast as one that is read as UTF-8. Only Node's `Buffer` makes such ones.
+ */
+export const keyOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString('latin1');

@@ -35,6 +35,18 @@ declare module 'ioredis' {
   }
 }
 
+/**
+ * A memo as it is stored, JSON. One is a string; many are their bytes, as they came from Redis: most
+ * of them go on to the wire without having been strings.
+ */
+export type Stored = string | Uint8Array;
+
+/** Some of many memos, and the cursor of those that follow. */
+export interface Page {
+  memos: Uint8Array[];
+  next?: number;
+}
+
 /** What the application reads of a stored memo. */
 export interface Memo {
   /** creation time in µs, or a small number where nothing dates a memo of memo.py's */
@@ -75,18 +87,18 @@ export const MAX_PINS = 100;
 /** Memos a chunk when all of them are read. */
 const CHUNK = 500;
 
-/** Characters after which a search has found enough. */
-const FOUND_LENGTH = 512 * 1024;
+/** After this, a search has found enough, as a page has. */
+const FOUND_LENGTH = 512 * 1024; // bytes
 
-/** Pinned memos that are read at once, and characters after which there are enough of them. */
+/** Pinned memos that are read at once, and the bytes after which there are enough of them. */
 const PINNED_CHUNK = 20;
-const PINNED_LENGTH = 512 * 1024;
+const PINNED_LENGTH = 1536 * 1024;
 
 /** How often a change is tried anew when others keep changing the same memo. */
 const ATTEMPTS = 20;
 
 /**
- * The memos of everybody. Methods return memos as their stored JSON; {@link parseMemo} reads one.
+ * The memos of everybody. Methods return memos as they are stored; {@link parseMemo} reads one.
  * Every method rejects when Redis refuses or does not answer; a write then has an unknown outcome
  * and can be repeated safely: `append` by its key, the others by themselves.
  */
@@ -155,28 +167,7 @@ export function createMemoStore(redis: RedisClient) {
      * Up to `limit` memos older than the id `before`, newest first, fewer when they are very long;
      * `next` when more follow.
      */
-    async page(
-      user: string,
-      limit: number,
-      before?: number,
-    ): Promise<{ memos: string[]; next?: number }> {
-      const [more, memos] = (await redis.memos(memosKey(user), 'page', before ?? '', limit)) as [
-        number,
-        string[],
-      ];
-      const last = memos.at(-1);
-      return more && last ? { memos, next: idOf(last) } : { memos };
-    },
-
-    /**
-     * The same page as the members of a JSON array in UTF-8: from Redis to the wire, a memo is never
-     * made a string.
-     */
-    async pageAsBytes(
-      user: string,
-      limit: number,
-      before?: number,
-    ): Promise<{ memos: Uint8Array<ArrayBuffer>; next?: number }> {
+    async page(user: string, limit: number, before?: number): Promise<Page> {
       const [more, memos] = (await redis.memosBuffer(
         memosKey(user),
         'page',
@@ -184,10 +175,7 @@ export function createMemoStore(redis: RedisClient) {
         limit,
       )) as [number, Uint8Array[]];
       const last = memos.at(-1);
-      const joined = { memos: joinBytes(memos, COMMA) };
-      return more && last
-        ? { ...joined, next: idOf(decoder.decode(last.subarray(0, 40))) }
-        : joined;
+      return more && last ? { memos, next: idOf(last) } : { memos };
     },
 
     /**
@@ -197,9 +185,9 @@ export function createMemoStore(redis: RedisClient) {
     async *all(user: string): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
       let before: number | undefined;
       do {
-        const { memos, next } = await this.pageAsBytes(user, CHUNK, before);
+        const { memos, next } = await this.page(user, CHUNK, before);
         // The last of them may have been deleted meanwhile.
-        if (memos.byteLength > 0) yield memos;
+        if (memos.length > 0) yield joinMembers(memos);
         before = next;
       } while (before !== undefined);
     },
@@ -216,8 +204,8 @@ export function createMemoStore(redis: RedisClient) {
       limit: number,
       before?: number,
       signal?: AbortSignal,
-    ): Promise<{ memos: string[]; next?: number }> {
-      const found: string[] = [];
+    ): Promise<Page> {
+      const found: Uint8Array[] = [];
       let length = 0;
       let cursor = before;
       // What everybody looks for is found among the newest: then it is no more work than a page.
@@ -232,7 +220,7 @@ export function createMemoStore(redis: RedisClient) {
               return { memos: found, next: idOf(found.at(-1)!) };
             }
             found.push(memo);
-            length += memo.length;
+            length += memo.byteLength;
           }
           const pause = pauseForOthers();
           if (pause) await pause;
@@ -243,19 +231,19 @@ export function createMemoStore(redis: RedisClient) {
     },
 
     /** The pinned memos, newest first; not all of them when they are very long. */
-    async pinned(user: string): Promise<string[]> {
+    async pinned(user: string): Promise<Uint8Array[]> {
       const ids = (await redis.smembers(pinsKey(user))).map(Number).sort((a, b) => b - a);
-      const pinned: string[] = [];
+      const pinned: Uint8Array[] = [];
       let length = 0;
       for (let i = 0; i < ids.length && length < PINNED_LENGTH; i += PINNED_CHUNK) {
         const some = ids.slice(i, i + PINNED_CHUNK);
-        const found = (await redis.memos(memosKey(user), 'find', ...some)) as string[];
+        const found = (await redis.memosBuffer(memosKey(user), 'find', ...some)) as Uint8Array[];
         const memos = found.slice(0, -1).filter((memo) => parseMemo(memo).pin);
         const kept = new Set(memos.map(idOf));
         const stale = some.filter((id) => !kept.has(id));
         // Tidying is for later readings' sake: when Redis takes no writes, this one goes on.
         await Promise.all(stale.map((id) => unindexPin(user, id).catch(() => {})));
-        for (const memo of memos) length += memo.length;
+        for (const memo of memos) length += memo.byteLength;
         pinned.push(...memos);
       }
       return pinned;
@@ -350,8 +338,8 @@ export function createMemoStore(redis: RedisClient) {
     },
 
     /** What is in the trash, the last deleted first, at most 1,000, fewer when they are very long. */
-    async trash(user: string): Promise<string[]> {
-      return (await redis.memos(trashKey(user), 'trash', 1000)) as string[];
+    async trash(user: string): Promise<Uint8Array[]> {
+      return (await redis.memosBuffer(trashKey(user), 'trash', 1000)) as Uint8Array[];
     },
 
     /** Deletes all that is in the trash for good. */
@@ -368,23 +356,29 @@ export function createMemoStore(redis: RedisClient) {
   return store;
 }
 
-const decoder = new TextDecoder();
+/** Stored memos as the members of a JSON array. */
+export const joinMembers = (memos: Uint8Array[]) => joinBytes(memos, COMMA);
+
 const COMMA = 0x2c;
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+const jsonOf = (stored: Stored) => (typeof stored === 'string' ? stored : decoder.decode(stored));
 
 /** The id in front of a stored memo. */
-export function idOf(stored: string): number {
-  return Number(/^\{"id":(\d+)/.exec(stored)?.[1]);
+export function idOf(stored: Stored): number {
+  return Number(/^\{"id":(\d+)/.exec(jsonOf(stored.slice(0, 40)))?.[1]);
 }
 
 /**
  * Reads a stored memo, whoever wrote it: members of an unexpected type count as missing, and what
  * has no text is shown as it is stored.
  */
-export function parseMemo(stored: string): Memo {
-  const { text, edited, deleted, pin } = parseObject(stored);
+export function parseMemo(stored: Stored): Memo {
+  const json = jsonOf(stored);
+  const { text, edited, deleted, pin } = parseObject(json);
   return {
-    id: idOf(stored),
-    text: typeof text === 'string' ? text : stored,
+    id: idOf(json),
+    text: typeof text === 'string' ? text : json,
     ...(Number.isSafeInteger(edited) && { edited: edited as number }),
     ...(Number.isSafeInteger(deleted) && { deleted: deleted as number }),
     pin: pin === true,

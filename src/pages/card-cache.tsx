@@ -1,6 +1,7 @@
 import type { HtmlEscapedString } from 'hono/utils/html';
 import { LRUCache } from 'lru-cache';
 import type { Site } from '../env.ts';
+import { keyOf } from '../hash.ts';
 import { LANGUAGES, type Language, relativeUntil } from '../i18n.ts';
 import { type Memo, parseMemo } from '../memos.ts';
 import type { Search } from '../search.ts';
@@ -34,7 +35,7 @@ export function createCardCache() {
       language,
       new LRUCache({
         maxSize: SIZE / LANGUAGES.length,
-        sizeCalculation: ({ card }, stored) => 2 * stored.length + card.item.length,
+        sizeCalculation: ({ card }, key) => key.length + card.item.length,
       }),
     ]),
   );
@@ -54,11 +55,12 @@ export function createCardCache() {
       item: renderItem(<MemoCard site={site} memo={memo} view={shown} search={search} />),
     });
     if (view.before !== undefined || view.through !== undefined || view.q !== undefined) {
-      return (stored: string) => render(parseMemo(stored));
+      return (stored: Uint8Array) => render(parseMemo(stored));
     }
     const cache = caches.get(site.language)!;
-    return (stored: string) => {
-      const known = cache.get(stored);
+    return (stored: Uint8Array) => {
+      const key = keyOf(stored);
+      const known = cache.get(key);
       if (known && site.now < known.until) return known.card;
       const memo = parseMemo(stored);
       const card = render(memo);
@@ -66,7 +68,7 @@ export function createCardCache() {
       const ends = times.flatMap((micros) =>
         micros === undefined ? [] : relativeUntil(Math.floor(micros / 1000), site.now),
       );
-      cache.set(stored, { card, until: Math.min(...ends) });
+      cache.set(key, { card, until: Math.min(...ends) });
       return card;
     };
   };

@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono';
 import { answer, answerPage } from '../answer.ts';
 import { joinBytes } from '../bytes.ts';
 import type { Dependencies, Env, Log } from '../env.ts';
-import { type Change, idOf, type Outcome, parseMemo, versionOf } from '../memos.ts';
+import { type Change, idOf, joinMembers, type Outcome, parseMemo, versionOf } from '../memos.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
 import { readForm, readJson, requireForm } from '../middleware/body.ts';
 import { limitWrites } from '../middleware/rate-limit.ts';
@@ -59,13 +59,11 @@ export function memoRoutes(
     if (size === undefined || size > PAGE_LIMIT || (before !== undefined && cursor === undefined)) {
       throw new Problem(400, 'bad-request');
     }
-    const end = (next?: number) => (next === undefined ? ']}' : `],"next":"${next}"}`);
-    if (search) {
-      const found = await memos.search(userId, search.matches, size, cursor, c.req.raw.signal);
-      return json(c, `${LIST}${found.memos.join(',')}${end(found.next)}`);
-    }
-    const page = await memos.pageAsBytes(userId, size, cursor);
-    return json(c, joinBytes([encoder.encode(LIST), page.memos, encoder.encode(end(page.next))]));
+    const page = search
+      ? await memos.search(userId, search.matches, size, cursor, c.req.raw.signal)
+      : await memos.page(userId, size, cursor);
+    const end = page.next === undefined ? ']}' : `],"next":"${page.next}"}`;
+    return json(c, joinBytes([encoder.encode(LIST), joinMembers(page.memos), encoder.encode(end)]));
   });
 
   // A new memo, once for each idempotency key.
