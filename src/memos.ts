@@ -219,7 +219,8 @@ export function createMemoStore(redis: RedisClient) {
             if (found.length === limit || length > FOUND_LENGTH) {
               return { memos: found, next: idOf(found.at(-1)!) };
             }
-            found.push(memo);
+            // A copy: as it is, it would keep all that came with it from the socket, 64 KB.
+            found.push(new Uint8Array(memo));
             length += memo.byteLength;
           }
           const pause = pauseForOthers();
