@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Cluster, Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { findFreePort, findRedis, type PrivateRedis, startRedis } from '../scripts/redis.ts';
+import { startFaultProxy } from './testing/fault-proxy.ts';
 import { startServer } from './testing/server.ts';
 import {
   ask,
@@ -71,14 +72,15 @@ function watchGaps(tally: { acknowledged: string[][] }) {
   return () => longest;
 }
 
-test('three sentinels put a replica into the place of a primary that was killed', {
-  timeout: 60_000,
-}, async () => {
-  const house = await makeHouse();
-  const primary = await house.start('primary', {});
-  const replica = await house.start('replica', { replicaof: `127.0.0.1 ${primary.port}` });
+/** Sentinels that know each other and the primary's only replica. */
+async function startSentinels(
+  house: Awaited<ReturnType<typeof makeHouse>>,
+  primary: PrivateRedis,
+  count: number,
+) {
   const program = await findRedis();
-  const ports = [await findFreePort(), await findFreePort(), await findFreePort()];
+  const ports: number[] = [];
+  while (ports.length < count) ports.push(await findFreePort());
   for (const port of ports) {
     const file = join(house.dir, `sentinel-${port}.conf`);
     await writeFile(
@@ -87,7 +89,7 @@ test('three sentinels put a replica into the place of a primary that was killed'
         `port ${port}`,
         'bind 127.0.0.1',
         `dir ${house.dir}`,
-        `sentinel monitor memo 127.0.0.1 ${primary.port} 2`,
+        `sentinel monitor memo 127.0.0.1 ${primary.port} ${Math.ceil((count + 1) / 2)}`,
         `sentinel auth-pass memo ${PASSWORD}`,
         'sentinel down-after-milliseconds memo 1000',
         'sentinel failover-timeout memo 5000',
@@ -102,15 +104,26 @@ test('three sentinels put a replica into the place of a primary that was killed'
   const sentinel = new Redis(ports[0]!, { enableReadyCheck: false, retryStrategy: () => 50 });
   sentinel.on('error', () => {}); // until it listens
   onTestFinished(() => sentinel.disconnect());
-  // All know each other and the replica.
+  const ask = (...args: string[]) => sentinel.call('SENTINEL', ...args);
   await expect
-    .poll(async () => String(await sentinel.call('SENTINEL', 'CKQUORUM', 'memo').catch(String)), {
-      timeout: 15_000,
-    })
-    .toContain('OK 3 usable');
-  await expect
-    .poll(async () => ((await sentinel.call('SENTINEL', 'REPLICAS', 'memo')) as unknown[]).length)
-    .toBe(1);
+    .poll(async () => String(await ask('CKQUORUM', 'memo').catch(String)), { timeout: 15_000 })
+    .toContain(`OK ${count} usable`);
+  await expect.poll(async () => ((await ask('REPLICAS', 'memo')) as unknown[]).length).toBe(1);
+  return {
+    ports,
+    /** The port of whom they take for the primary. */
+    primaryPort: async () =>
+      Number(((await ask('GET-MASTER-ADDR-BY-NAME', 'memo')) as string[])[1]),
+  };
+}
+
+test('three sentinels put a replica into the place of a primary that was killed', {
+  timeout: 60_000,
+}, async () => {
+  const house = await makeHouse();
+  const primary = await house.start('primary', {});
+  const replica = await house.start('replica', { replicaof: `127.0.0.1 ${primary.port}` });
+  const { ports } = await startSentinels(house, primary, 3);
   const admin = connectTo(primary.url);
   await expectInStep(admin);
 
@@ -141,6 +154,46 @@ test('three sentinels put a replica into the place of a primary that was killed'
   tell('sentinels', result, gap());
   expect(result).toMatchObject({ lost: [], doubled: [], disordered: [] });
   expect((await ask(`${url}/memo`, person)).status).toBe(200);
+});
+
+test('a failover that is told while the server asks who is primary does not end its connections', {
+  timeout: 60_000,
+}, async () => {
+  const house = await makeHouse();
+  const primary = await house.start('primary', {});
+  const replica = await house.start('replica', { replicaof: `127.0.0.1 ${primary.port}` });
+  const sentinel = await startSentinels(house, primary, 1);
+  const proxy = await startFaultProxy(sentinel.ports[0]!);
+  const server = await startServer({
+    REDIS_URL: `redis+sentinel://${auth}127.0.0.1:${proxy.port}/memo`,
+  });
+  const url = `http://127.0.0.1:${server.port}`;
+  await expectReady(url);
+  const admin = connectTo(primary.url);
+  await expectInStep(admin);
+  const person = await comeIn(admin);
+
+  const stream = await fetch(`${url}/memo/events`, { headers: { Cookie: person.cookie } });
+
+  // It goes on asking until the wire is good again, and hears of the failover on the wires that it has.
+  proxy.set({ deaf: true });
+  await primary.kill();
+  await expect.poll(sentinel.primaryPort, { timeout: 20_000 }).toBe(replica.port);
+  await connectTo(replica.url).config('SET', 'min-replicas-to-write', '0');
+  proxy.set({});
+  await expectReady(url);
+  // Whoever listens is told to look, as nobody knows what was missed, and then of every change again.
+  const chunks = stream.body!.pipeThrough(new TextDecoderStream());
+  const change = async () => {
+    for await (const chunk of chunks.values({ preventCancel: true })) {
+      if (chunk.includes('event: changed')) return;
+    }
+  };
+  await change();
+  const body = { text: '다시' };
+  expect((await ask(`${url}/memo`, person, { method: 'POST', body })).status).toBe(201);
+  await change();
+  await chunks.cancel();
 });
 
 /** Three primaries, each with a replica, with all slots served. */

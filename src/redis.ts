@@ -80,6 +80,7 @@ export async function connectRedis(
   }
 
   refineSending(client);
+  if (client instanceof Redis) outliveFailover(client);
   report(client, target, log);
   // A first failure is in the log already, and connecting goes on; the server starts all the same.
   await client.connect().catch(() => {});
@@ -131,6 +132,29 @@ function createPatience(): (command: Command) => void {
     waiting.push({ command, end: performance.now() + COMMAND_TIMEOUT });
     if (!timer) timer = setTimeout(setImmediate, COMMAND_TIMEOUT, giveUp);
   };
+}
+
+/**
+ * A client that hears of a failover just while it asks the sentinels who is primary is ended by
+ * ioredis, for good: it connects anew, unless it is we who end it.
+ */
+function outliveFailover(client: Redis): void {
+  const { disconnect } = client;
+  let isMeant = false;
+  client.disconnect = (reconnect) => {
+    isMeant ||= !reconnect;
+    disconnect.call(client, reconnect);
+  };
+  let isConnecting = false;
+  client.on('connecting', () => {
+    isConnecting = true;
+  });
+  client.on('close', () => {
+    isConnecting = false;
+  });
+  client.on('end', () => {
+    if (isConnecting && !isMeant) setTimeout(() => client.connect().catch(() => {}), 100);
+  });
 }
 
 /** A node is connected by the first command for it, which would be refused: so do it before that. */
@@ -192,6 +216,7 @@ export async function checkRedis(redis: Redis | Cluster): Promise<void> {
 export async function connectSubscriber(redis: Redis | Cluster): Promise<Redis | Cluster> {
   const subscriber = redis instanceof Cluster ? redis.duplicate() : redis.duplicate();
   refineSending(subscriber);
+  if (subscriber instanceof Redis) outliveFailover(subscriber);
   subscriber.on('error', () => {});
   await subscriber.connect().catch(() => {});
   return subscriber;

@@ -18,6 +18,8 @@ export interface Fault {
   silent?: boolean;
   /** takes no new connections, and cuts those that there are */
   gone?: boolean;
+  /** takes new connections and never says a word there; those that there are go on */
+  deaf?: boolean;
 }
 
 export async function startFaultProxy(port: number, host = '127.0.0.1') {
@@ -60,6 +62,10 @@ export async function startFaultProxy(port: number, host = '127.0.0.1') {
   const server = createServer((client) => {
     if (fault.gone) {
       client.destroy();
+      return;
+    }
+    if (fault.deaf) {
+      sockets.add(client.on('close', () => sockets.delete(client)).resume());
       return;
     }
     const redis = connect(port, host);
