@@ -83,6 +83,13 @@ describe('killed at any moment, with writers that do not give up,', { timeout: 9
       `${what}: ${ROUNDS} rounds, ${result.acknowledged} acknowledged, ${result.lost.length} lost, ${result.doubled.length} doubled`,
     );
 
+  /** Some moment after something new was acknowledged. */
+  const anyMoment = async ({ tally }: ReturnType<typeof startWriters>) => {
+    const count = () => tally.times.size;
+    await expect.poll(count, { timeout: 20_000, interval: 5 }).toBeGreaterThan(count());
+    await delay(Math.random() * 100);
+  };
+
   test('the server loses, doubles and disorders nothing', async () => {
     const redis = await startOwnRedis();
     const admin = connectTo(redis.url);
@@ -91,7 +98,7 @@ describe('killed at any moment, with writers that do not give up,', { timeout: 9
     let server = await startServer(env);
     const writers = startWriters([`http://127.0.0.1:${env.PORT}`], person);
     for (let round = 0; round < ROUNDS; round++) {
-      await delay(Math.random() * 150);
+      await anyMoment(writers);
       await server.stop('SIGKILL');
       server = await startServer(env);
     }
@@ -105,7 +112,7 @@ describe('killed at any moment, with writers that do not give up,', { timeout: 9
     const { redis, server, person } = await startStage();
     const writers = startWriters([`http://127.0.0.1:${server.port}`], person);
     for (let round = 0; round < ROUNDS; round++) {
-      await delay(Math.random() * 200);
+      await anyMoment(writers);
       await redis.current().kill();
       await redis.again();
     }
@@ -124,7 +131,7 @@ describe('killed at any moment, with writers that do not give up,', { timeout: 9
     const writers = startWriters([`http://127.0.0.1:${server.port}`], person);
     const kills: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
-      await delay(Math.random() * 200);
+      await anyMoment(writers);
       await redis.current().kill();
       kills.push(performance.now());
       await redis.again();

@@ -7,8 +7,8 @@ import { hash } from 'node:crypto';
 export const sha256 = (text: string): string => hash('sha256', text);
 
 /**
- * A string that stands for these bytes alone, as a key of a `Map`: a character for each, which is
- * made seven times as fast as one that is read as UTF-8. Only Node's `Buffer` makes such ones.
+ * Bytes as a key of a `Map`: a character for each, which takes a part of the time that it takes to
+ * read them as UTF-8. Only Node's `Buffer` makes such strings.
  */
-export const keyOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
+export const bytesAsKey = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
   Buffer.from(buffer, byteOffset, byteLength).toString('latin1');

@@ -87,12 +87,12 @@ export const MAX_PINS = 100;
 /** Memos a chunk when all of them are read. */
 const CHUNK = 500;
 
-/** After this, a search has found enough, as a page has. */
-const FOUND_LENGTH = 512 * 1024; // bytes
+/** Characters after which a search has found enough. */
+const FOUND_LENGTH = 512 * 1024;
 
-/** Pinned memos that are read at once, and the bytes after which there are enough of them. */
+/** Pinned memos that are read at once, and characters after which there are enough of them. */
 const PINNED_CHUNK = 20;
-const PINNED_LENGTH = 1536 * 1024;
+const PINNED_LENGTH = 512 * 1024;
 
 /** How often a change is tried anew when others keep changing the same memo. */
 const ATTEMPTS = 20;
@@ -215,13 +215,14 @@ export function createMemoStore(redis: RedisClient) {
         const { memos, next } = await this.page(user, Math.min(chunk, CHUNK), cursor);
         chunk *= 4;
         for (const memo of memos) {
-          if (matches(parseMemo(memo).text)) {
+          const { text } = parseMemo(memo);
+          if (matches(text)) {
             if (found.length === limit || length > FOUND_LENGTH) {
               return { memos: found, next: idOf(found.at(-1)!) };
             }
             // A copy: as it is, it would keep all that came with it from the socket, 64 KB.
             found.push(new Uint8Array(memo));
-            length += memo.byteLength;
+            length += text.length;
           }
           const pause = pauseForOthers();
           if (pause) await pause;
@@ -239,12 +240,15 @@ export function createMemoStore(redis: RedisClient) {
       for (let i = 0; i < ids.length && length < PINNED_LENGTH; i += PINNED_CHUNK) {
         const some = ids.slice(i, i + PINNED_CHUNK);
         const found = (await redis.memosBuffer(memosKey(user), 'find', ...some)) as Uint8Array[];
-        const memos = found.slice(0, -1).filter((memo) => parseMemo(memo).pin);
+        const memos = found.slice(0, -1).filter((stored) => {
+          const { pin, text } = parseMemo(stored);
+          if (pin) length += text.length;
+          return pin;
+        });
         const kept = new Set(memos.map(idOf));
         const stale = some.filter((id) => !kept.has(id));
         // Tidying is for later readings' sake: when Redis takes no writes, this one goes on.
         await Promise.all(stale.map((id) => unindexPin(user, id).catch(() => {})));
-        for (const memo of memos) length += memo.byteLength;
         pinned.push(...memos);
       }
       return pinned;
@@ -361,13 +365,16 @@ export function createMemoStore(redis: RedisClient) {
 export const joinMembers = (memos: Uint8Array[]) => joinBytes(memos, COMMA);
 
 const COMMA = 0x2c;
+// Keeps a BOM, as the client does that makes strings of what it reads.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 const jsonOf = (stored: Stored) => (typeof stored === 'string' ? stored : decoder.decode(stored));
 
 /** The id in front of a stored memo. */
 export function idOf(stored: Stored): number {
-  return Number(/^\{"id":(\d+)/.exec(jsonOf(stored.slice(0, 40)))?.[1]);
+  // All of the id and a little more: most of what is long need not be decoded.
+  const start = jsonOf(stored.slice(0, 40));
+  return Number(/^\{"id":(\d+)/.exec(start)?.[1]);
 }
 
 /**

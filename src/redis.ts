@@ -6,6 +6,9 @@ import type { RedisTarget } from './config.ts';
 /** No request waits longer than this for Redis, in ms. */
 const COMMAND_TIMEOUT = 1000;
 
+/** A client that was ended by a failover connects anew after this, in ms. */
+const RESUME_DELAY = 100;
+
 /** What the connection reports, one line for each change of fortune. */
 export interface ConnectionLog {
   info(fields: object, message: string): void;
@@ -145,15 +148,19 @@ function outliveFailover(client: Redis): void {
     isMeant ||= !reconnect;
     disconnect.call(client, reconnect);
   };
-  let isConnecting = false;
+  // Whatever else ends a client closes it before.
+  let hasClosed = false;
   client.on('connecting', () => {
-    isConnecting = true;
+    hasClosed = false;
   });
   client.on('close', () => {
-    isConnecting = false;
+    hasClosed = true;
   });
   client.on('end', () => {
-    if (isConnecting && !isMeant) setTimeout(() => client.connect().catch(() => {}), 100);
+    if (hasClosed) return;
+    setTimeout(() => {
+      if (!isMeant) client.connect().catch(() => {}); // which reports it, and goes on
+    }, RESUME_DELAY);
   });
 }
 

@@ -109,20 +109,20 @@ export const longListRows = {
     ] as const) {
       const key = `user:${id}:memos`;
       const path = `/memo/${JSON.parse((await bench.redis.lindex(key, index))!).id}`;
-      const [walks, removals, returns]: number[][] = [[], [], []];
+      const [walks, removals, returns]: [number[], number[], number[]] = [[], [], []];
       for (let i = 0; i < 20; i++) {
         // The floor: a command that only walks there from the end of the list.
         const walk = () => bench.redis.lpos(key, '', 'RANK', -1, 'MAXLEN', LARGE - index);
-        walks!.push(await redisTime(bench, 'lpos', walk));
+        walks.push(await redisTime(bench, 'lpos', walk));
         // All that takes long is in scripts.
-        removals!.push(await redisTime(bench, 'evalsha', () => ask({ method: 'DELETE', path })));
+        removals.push(await redisTime(bench, 'evalsha', () => ask({ method: 'DELETE', path })));
         const restore = { method: 'POST', path: `${path}/restore` };
-        returns!.push(await redisTime(bench, 'evalsha', () => ask(restore)));
+        returns.push(await redisTime(bench, 'evalsha', () => ask(restore)));
       }
-      const row = { unit: 'Redis ms', reference: walks!, ...(target && { target }) };
+      const row = { unit: 'Redis ms', reference: walks, ...(target && { target }) };
       figures.push(
-        figure({ what: `deleting ${where} ${LARGE}`, memo: removals!, ...row }),
-        figure({ what: `restoring ${where} ${LARGE}`, memo: returns!, ...row }),
+        figure({ what: `deleting ${where} ${LARGE}`, memo: removals, ...row }),
+        figure({ what: `restoring ${where} ${LARGE}`, memo: returns, ...row }),
       );
     }
     return figures;

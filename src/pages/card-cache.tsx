@@ -1,7 +1,7 @@
 import type { HtmlEscapedString } from 'hono/utils/html';
 import { LRUCache } from 'lru-cache';
 import type { Site } from '../env.ts';
-import { keyOf } from '../hash.ts';
+import { bytesAsKey } from '../hash.ts';
 import { LANGUAGES, type Language, relativeUntil } from '../i18n.ts';
 import { type Memo, parseMemo } from '../memos.ts';
 import type { Search } from '../search.ts';
@@ -59,7 +59,7 @@ export function createCardCache() {
     }
     const cache = caches.get(site.language)!;
     return (stored: Uint8Array) => {
-      const key = keyOf(stored);
+      const key = bytesAsKey(stored);
       const known = cache.get(key);
       if (known && site.now < known.until) return known.card;
       const memo = parseMemo(stored);

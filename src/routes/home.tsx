@@ -15,7 +15,7 @@ const PAGE_SIZE = 50; // memos
 
 /** The most that one page goes on to, when its reader has gone down far. */
 const THROUGH_LIMIT = 1000; // memos
-const THROUGH_LENGTH = 3 * 1024 * 1024; // bytes
+const THROUGH_LENGTH = 1024 * 1024; // bytes
 
 /** Shows a person's memos: the routes that end on the page share this. */
 export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'sessions'>) {

@@ -65,7 +65,10 @@ export async function startFaultProxy(port: number, host = '127.0.0.1') {
       return;
     }
     if (fault.deaf) {
-      sockets.add(client.on('close', () => sockets.delete(client)).resume());
+      sockets.add(client);
+      client.on('close', () => sockets.delete(client));
+      client.on('error', () => {}); // whoever was not heard may leave as they like
+      client.resume();
       return;
     }
     const redis = connect(port, host);
