@@ -39,7 +39,8 @@ async function startBalancer({ interval, propagation }: BalancerOptions) {
   const checks = setInterval(() => [...targets.keys()].map(check), interval);
   const healthy = () => [...targets].filter(([, { used }]) => used).map(([port]) => port);
   let turn = 0;
-  const balancer = createServer((incoming, outgoing) => {
+  // As towards the targets, an ALB keeps idle connections for 60 s.
+  const balancer = createServer({ keepAliveTimeout: 60_000 }, (incoming, outgoing) => {
     const ports = healthy();
     const port = ports[turn++ % ports.length];
     if (port === undefined) {
@@ -93,7 +94,7 @@ function startReaders(url: string, person: { cookie: string }) {
       const asking = ask(url + path, person)
         .then(
           ({ status, text }) => count(status === 200 ? '200' : `${path} ${status} ${text}`),
-          (error) => count(`${path} ${error}`),
+          (error) => count(`${path} ${error} ${error.cause}`),
         )
         .finally(() => pending.delete(asking));
       pending.add(asking);
