@@ -72,12 +72,11 @@ function watchGaps(tally: { acknowledged: string[][] }) {
   return () => longest;
 }
 
-/** Sentinels that know each other and the primary's only replica. */
-async function startSentinels(
-  house: Awaited<ReturnType<typeof makeHouse>>,
-  primary: PrivateRedis,
-  count: number,
-) {
+/** A primary and its replica, in step, and sentinels that know each other and both. */
+async function startWithSentinels(count: number) {
+  const house = await makeHouse();
+  const primary = await house.start('primary', {});
+  const replica = await house.start('replica', { replicaof: `127.0.0.1 ${primary.port}` });
   const program = await findRedis();
   const ports: number[] = [];
   while (ports.length < count) ports.push(await findFreePort());
@@ -109,19 +108,15 @@ async function startSentinels(
     .poll(async () => String(await query('CKQUORUM', 'memo').catch(String)), { timeout: 15_000 })
     .toContain(`OK ${count} usable`);
   await expect.poll(async () => ((await query('REPLICAS', 'memo')) as unknown[]).length).toBe(1);
-  return { ports, first: sentinel };
+  const admin = connectTo(primary.url);
+  await expectInStep(admin);
+  return { primary, admin, replica, ports, sentinel };
 }
 
 test('three sentinels put a replica into the place of a primary that was killed', {
   timeout: 60_000,
 }, async () => {
-  const house = await makeHouse();
-  const primary = await house.start('primary', {});
-  const replica = await house.start('replica', { replicaof: `127.0.0.1 ${primary.port}` });
-  const { ports } = await startSentinels(house, primary, 3);
-  const admin = connectTo(primary.url);
-  await expectInStep(admin);
-
+  const { primary, admin, replica, ports } = await startWithSentinels(3);
   const hosts = ports.map((port) => `127.0.0.1:${port}`).join(',');
   const server = await startServer({ REDIS_URL: `redis+sentinel://${auth}${hosts}/memo` });
   const url = `http://127.0.0.1:${server.port}`;
@@ -154,29 +149,23 @@ test('three sentinels put a replica into the place of a primary that was killed'
 test('a failover that is told while the server asks who is primary does not end its connections', {
   timeout: 60_000,
 }, async () => {
-  const house = await makeHouse();
-  const primary = await house.start('primary', {});
-  const replica = await house.start('replica', { replicaof: `127.0.0.1 ${primary.port}` });
-  const sentinel = await startSentinels(house, primary, 1);
-  const proxy = await startFaultProxy(sentinel.ports[0]!);
+  const { primary, admin, replica, ports, sentinel } = await startWithSentinels(1);
+  const proxy = await startFaultProxy(ports[0]!);
   const server = await startServer({
     REDIS_URL: `redis+sentinel://${auth}127.0.0.1:${proxy.port}/memo`,
   });
   const url = `http://127.0.0.1:${server.port}`;
   await expectReady(url);
-  const admin = connectTo(primary.url);
-  await expectInStep(admin);
   const person = await comeIn(admin);
-
   const stream = await fetch(`${url}/memo/events`, { headers: { Cookie: person.cookie } });
 
-  const hearer = sentinel.first.duplicate();
+  const hearer = sentinel.duplicate();
   onTestFinished(() => hearer.disconnect());
   await hearer.subscribe('+switch-master');
   const told = new Promise((resolve) => hearer.once('message', resolve));
   // The server's two connections listen, too.
   await expect
-    .poll(async () => String(await sentinel.first.client('LIST', 'TYPE', 'PUBSUB')))
+    .poll(async () => String(await sentinel.client('LIST', 'TYPE', 'PUBSUB')))
     .toSatisfy((list: string) => list.match(/ sub=1 /g)?.length === 3);
   // It goes on asking until the wire is good again, and hears of the failover on the wires that it has.
   proxy.set({ deaf: true });

@@ -240,16 +240,18 @@ export function createMemoStore(redis: RedisClient) {
       for (let i = 0; i < ids.length && length < PINNED_LENGTH; i += PINNED_CHUNK) {
         const some = ids.slice(i, i + PINNED_CHUNK);
         const found = (await redis.memosBuffer(memosKey(user), 'find', ...some)) as Uint8Array[];
-        const memos = found.slice(0, -1).filter((stored) => {
-          const { pin, text } = parseMemo(stored);
-          if (pin) length += text.length;
-          return pin;
-        });
-        const kept = new Set(memos.map(idOf));
-        const stale = some.filter((id) => !kept.has(id));
+        const kept = found
+          .slice(0, -1)
+          .map((stored) => ({ stored, ...parseMemo(stored) }))
+          .filter(({ pin }) => pin);
+        const present = new Set(kept.map(({ id }) => id));
+        const stale = some.filter((id) => !present.has(id));
         // Tidying is for later readings' sake: when Redis takes no writes, this one goes on.
         await Promise.all(stale.map((id) => unindexPin(user, id).catch(() => {})));
-        pinned.push(...memos);
+        for (const { stored, text } of kept) {
+          pinned.push(stored);
+          length += text.length;
+        }
       }
       return pinned;
     },

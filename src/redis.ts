@@ -82,13 +82,18 @@ export async function connectRedis(
     client = new Redis({ ...options, ...target.nodes[0] });
   }
 
-  refineSending(client);
-  if (client instanceof Redis) outliveFailover(client);
+  refine(client);
   report(client, target, log);
   // A first failure is in the log already, and connecting goes on; the server starts all the same.
   await client.connect().catch(() => {});
   if (client instanceof Cluster) await connectNodes(client);
   return client;
+}
+
+/** What no option of ioredis's does. */
+function refine(client: Redis | Cluster): void {
+  refineSending(client);
+  if (client instanceof Redis) outliveFailover(client);
 }
 
 /**
@@ -222,8 +227,7 @@ export async function checkRedis(redis: Redis | Cluster): Promise<void> {
  */
 export async function connectSubscriber(redis: Redis | Cluster): Promise<Redis | Cluster> {
   const subscriber = redis instanceof Cluster ? redis.duplicate() : redis.duplicate();
-  refineSending(subscriber);
-  if (subscriber instanceof Redis) outliveFailover(subscriber);
+  refine(subscriber);
   subscriber.on('error', () => {});
   await subscriber.connect().catch(() => {});
   return subscriber;

@@ -30,6 +30,12 @@ export async function startFaultProxy(port: number, host = '127.0.0.1') {
     for (const socket of sockets) socket.destroy();
   };
 
+  const keep = (socket: Socket) => {
+    socket.setNoDelay(true);
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  };
+
   const pass = async (chunk: Buffer, to: Socket) => {
     if (fault.delay) await delay(fault.delay);
     if (to.destroyed) return;
@@ -64,19 +70,14 @@ export async function startFaultProxy(port: number, host = '127.0.0.1') {
       client.destroy();
       return;
     }
+    keep(client);
     if (fault.deaf) {
-      sockets.add(client);
-      client.on('close', () => sockets.delete(client));
       client.on('error', () => {}); // whoever was not heard may leave as they like
       client.resume();
       return;
     }
     const redis = connect(port, host);
-    for (const socket of [client, redis]) {
-      socket.setNoDelay(true);
-      sockets.add(socket);
-      socket.on('close', () => sockets.delete(socket));
-    }
+    keep(redis);
     let isLost = false;
     passOn(client, redis, (chunk) => {
       isLost ||= fault.loseReplies?.test(chunk.toString('latin1')) ?? false;
