@@ -28,6 +28,8 @@ export interface Config {
   /** rate limits; 0 for none */
   writesPerMinute: number;
   loginsPerMinute: number;
+  /** bytes that Redis may take for one person's memos and trash; 0 for no limit */
+  storagePerPerson: number;
   logLevel: string;
 }
 
@@ -68,6 +70,8 @@ export function readConfig(env: Environment): Config {
     trustProxy: readCount('TRUST_PROXY', env.TRUST_PROXY || '0', 10),
     writesPerMinute: readCount('WRITES_PER_MINUTE', env.WRITES_PER_MINUTE || '120', 1e6),
     loginsPerMinute: readCount('LOGINS_PER_MINUTE', env.LOGINS_PER_MINUTE || '20', 1e6),
+    storagePerPerson:
+      readCount('STORAGE_PER_PERSON', env.STORAGE_PER_PERSON || '64', 1e6) * 2 ** 20,
     logLevel: readLogLevel(env.LOG_LEVEL || 'info'),
   };
 }

@@ -1,6 +1,7 @@
 -- The memo store's scripts. Every one works on ONE key, KEYS[1], a list but for `pin`; ARGV[1] names
 -- the operation. A script runs alone, so nobody sees it half done, and what it wrote is in the AOF as
--- one transaction.
+-- one transaction. Everybody else waits for it, so each one is bounded in elements and in bytes,
+-- whatever is stored: walks over a list's nodes, a few ns each, are all that grows with it.
 --
 -- Invariant: ids ascend from head to tail; elements without an id (memo.py wrote them) stand only
 -- at the tail, because whatever pushes there numbers them first. So ids can be searched by halving.
@@ -11,19 +12,22 @@ local list = KEYS[1]
 -- Ids below this are no times (in µs: September 2001), but numbers that nothing dates.
 local FIRST_DATE = 1e15
 local TEN_MINUTES = 600 * 1e6
-local BLOCK = 20 -- elements that are read or written by one call
+local BLOCK = 20 -- elements that are read by one call
 local NEWEST = 200 -- elements that are searched for a repetition, or moved
 local LENGTH = 512 * 1024 -- bytes after which a reply is long enough
 local MOVABLE = 64 * 1024 -- bytes that may be written again in the place of a long walk
+local SEARCHED = 128 * 1024 -- bytes that are read to find one memo after the other
+local NUMBERED = 500 -- elements that one call numbers
+local NUMBERED_LENGTH = 256 * 1024 -- bytes of them
 
 -- Members after "id" are not looked at; memo.py writes a space after its colons, so an "id" of its
--- making does not look like ours.
+-- making does not look like ours. A space after the id: see `assign_ids`.
 local function id_of(memo)
-  return tonumber(string.match(memo, '^{"id":(%d+)[,}]'))
+  return tonumber(string.match(memo, '^{"id":(%d+) ?[,}]'))
 end
 
-local function with_id(id, members)
-  return string.format('{"id":%.0f%s', id, members)
+local function with_id(id, ...)
+  return table.concat({ string.format('{"id":%.0f', id), ... })
 end
 
 -- Redis's own clock in microseconds: one clock for all servers of the app.
@@ -32,13 +36,17 @@ local function now()
   return time[1] * 1000000 + time[2]
 end
 
--- Index of the first memo whose id is not below `id`; elements without one come after all ids.
--- O(log n) LINDEX calls, each of which walks from the nearer end over the list's nodes.
-local function search(id)
+-- Index of the first element whose key, as `key_of` reads it, is not below `key`; elements without
+-- one come after all keys. O(log n) LINDEX calls, each of which walks from the nearer end over the
+-- list's nodes, and copies the element: `searched` bytes in all.
+local searched = 0
+local function search(key, key_of)
   local low, high = 0, redis.call('LLEN', list)
   while low < high do
     local middle = math.floor((low + high) / 2)
-    if (id_of(redis.call('LINDEX', list, middle)) or math.huge) < id then
+    local element = redis.call('LINDEX', list, middle)
+    searched = searched + #element
+    if (key_of(element) or math.huge) < key then
       low = middle + 1
     else
       high = middle
@@ -47,101 +55,129 @@ local function search(id)
   return low
 end
 
--- What follows the id in an element of memo.py's. A foreign "id" would hide ours from a JSON reader,
--- so it is kept under another name; what is no object is a text.
-local function members_of(element)
-  local members = string.match(element, '^%s*{%s*(.-)%s*$')
-  if not members then return ',"text":' .. cjson.encode(element) .. '}' end
-  if members == '}' then return members end
-  local depth, at = 0, 1
-  while string.find(members, '"id"%s*:', at) do
-    local start, stop = string.find(members, '["%[%]{}]', at)
-    local char = string.sub(members, start, start)
-    if char == '"' then
-      stop = start
-      repeat
-        stop = string.find(members, '["\\]', stop + 1)
-        local escape = stop and string.sub(members, stop, stop) == '\\'
-        if escape then stop = stop + 1 end
-      until not escape
-      if not stop then break end
-      if depth == 0 and string.find(members, '^"id"%s*:', start) then
-        members = string.sub(members, 1, start) .. '_' .. string.sub(members, start + 1)
-        stop = stop + 1
-      end
-    else
-      depth = depth + ((char == '{' or char == '[') and 1 or -1)
+-- Iterates over `count` elements from the index `at` on, in steps of 1 or -1. Ends early with the
+-- element that makes them `limit` bytes. Blocks begin small, and are no larger than fits when all are
+-- as long as the longest so far: a few long ones must not be many times `limit`. O(bytes).
+local function elements(at, step, count, limit)
+  local block, i, size, length, longest = {}, 0, 1, 0, 1
+  return function()
+    if count <= 0 or length >= limit then return nil end
+    i = i + 1
+    if i > #block then
+      local fitting = math.ceil((limit - length) / longest)
+      size = math.min(size * 2, BLOCK, count, fitting)
+      local first = step > 0 and at or at - size + 1
+      block = redis.call('LRANGE', list, first, first + size - 1)
+      at, i = at + step * size, 1
     end
-    at = stop + 1
+    local element = block[step > 0 and i or #block + 1 - i]
+    count, length = count - 1, length + #element
+    longest = math.max(longest, #element)
+    return element
   end
-  return ',' .. members
-end
-
--- Takes the elements from the index `first` on away, and returns them.
-local function cut(first)
-  local elements = redis.call('LRANGE', list, first, -1)
-  if first > 0 then
-    redis.call('LTRIM', list, 0, first - 1)
-  else
-    redis.call('DEL', list)
-  end
-  return elements
-end
-
--- Adds elements at the tail, in their order.
-local function push(elements)
-  for i = 1, #elements, BLOCK do
-    redis.call('RPUSH', list, unpack(elements, i, math.min(i + BLOCK - 1, #elements)))
-  end
-end
-
--- Numbers the elements at the tail that have no id, keeping their order: 1, 2, 3… when nothing
--- dates them because the whole list is of memo.py's, else the present time.
--- One LINDEX when there is nothing to do; O(k) for k such elements, once.
-local function number()
-  local last = redis.call('LINDEX', list, -1)
-  if not last or id_of(last) then return end
-  local first = search(math.huge)
-  local id = 1
-  if first > 0 then
-    id = math.max(now(), id_of(redis.call('LINDEX', list, first - 1)) + 1)
-  end
-  local elements = cut(first)
-  for i, element in ipairs(elements) do
-    elements[i] = with_id(id, members_of(element))
-    id = id + 1
-  end
-  push(elements)
 end
 
 -- The newest `count` elements before the index `stop`, the newest first, and the index where they
 -- end. Fewer when they are long: the reply, and the time that everybody else waits, are bounded by
 -- what one element more than `limit` bytes takes.
 local function newest(stop, count, limit)
-  limit = limit or LENGTH
-  local found, length = {}, 0
-  while stop > 0 and #found < count and length < limit do
-    local start = math.max(0, stop - math.min(BLOCK, count - #found))
-    local block = redis.call('LRANGE', list, start, stop - 1)
-    for i = #block, 1, -1 do
-      if length >= limit then return found, start + i end
-      found[#found + 1] = block[i]
-      length = length + #block[i]
-    end
-    stop = start
+  local found = {}
+  for element in elements(stop - 1, -1, math.min(count, stop), limit or LENGTH) do
+    found[#found + 1] = element
   end
-  return found, stop
+  return found, stop - #found
 end
 
-local operations = {}
+-- What follows the id in an element of memo.py's. A foreign "id" would hide ours from a JSON reader,
+-- so it is kept under another name; what is no object is a text. `ids` says where there are such
+-- names, as memos.ts finds them: Lua would be too slow for the longest elements. Nil when it has to
+-- be asked. O(bytes), whatever they are: no pattern here may begin anew from each of many spaces.
+local function members_of(element, ids)
+  if not string.find(element, '^%s*{') then
+    return '"text":' .. cjson.encode(element) .. '}'
+  end
+  if not ids then
+    local is_plain = not string.find(element, '"id"', 1, true)
+      and not string.find(element, '\\u006', 1, true)
+    if not is_plain then return nil end
+  elseif ids ~= '' then
+    local parts, at = {}, 1
+    for id in string.gmatch(ids, '%d+') do
+      parts[#parts + 1] = string.sub(element, at, id)
+      at = id + 1
+    end
+    parts[#parts + 1] = string.sub(element, at)
+    element = table.concat(parts, '_')
+  end
+  local start = string.find(element, '%S', string.find(element, '{', 1, true) + 1)
+  if not start then return '' end
+  if string.find(element, '%S', -1) then return string.sub(element, start) end
+  return string.match(element, '^.*%S', start)
+end
 
--- append(members, needle, repeated): adds `{"id":…<members>` at the tail, or finds the one among the
--- last 200 (fewer when they are very long) that carries the idempotency key (`needle`, as it stands
--- in the JSON; empty for none), or the newest, when it is of the last ten minutes and begins with
--- the source `repeated` (empty: it is not looked at). Returns {1 if added else 0, the memo}. O(1);
--- with a needle O(bytes of the memos looked at).
-function operations.append(members, needle, repeated)
-  number()
+-- Numbers the oldest of the elements that have no id, keeping their order: 1, 2, 3… when nothing
+-- dates them because the whole list is of memo.py's, else the present time. Returns whether none is
+-- left, and the elements in the way whose `ids` are to be given next time.
+-- While some of an undated list are left, the newest that has a number has a space after it: no JSON
+-- reader sees it, and whoever goes on, another server after a crash, too, goes on counting.
+-- One LINDEX when there is nothing to do; else O(NUMBERED) LSET calls, and their bytes.
+local function assign_ids(ids)
+  local last = redis.call('LINDEX', list, -1)
+  if not last or id_of(last) then return true, {} end
+  local first = search(math.huge, id_of)
+  local left = redis.call('LLEN', list) - first
+  local previous = first > 0 and redis.call('LINDEX', list, first - 1)
+  local is_counting = not previous or string.find(previous, '^{"id":%d+ ') ~= nil
+  local id = previous and id_of(previous) + 1 or 1
+  if not is_counting then id = math.max(now(), id) end
+
+  local numbered, unknown = {}, {}
+  for element in elements(first, 1, math.min(NUMBERED, left), NUMBERED_LENGTH) do
+    local members = members_of(element, ids[element])
+    if not members then
+      unknown[#unknown + 1] = element
+    elseif #unknown == 0 then
+      numbered[#numbered + 1] = members
+    end
+  end
+  left = left - #numbered
+  if previous and is_counting and #numbered > 0 then
+    redis.call('LSET', list, first - 1, (string.gsub(previous, ' ', '', 1)))
+  end
+  for i, members in ipairs(numbered) do
+    local space = is_counting and left > 0 and i == #numbered and ' ' or ''
+    local comma = members == '}' and '' or ','
+    redis.call('LSET', list, first + i - 1, with_id(id + i - 1, space, comma, members))
+  end
+  return left == 0, unknown
+end
+
+-- Bytes that the list takes; 0 where this command is not allowed. O(nodes), about 15 ns each.
+local function memory()
+  local bytes = redis.pcall('MEMORY', 'USAGE', list, 'SAMPLES', 0)
+  return type(bytes) == 'number' and bytes or 0
+end
+
+local operations = { memory = memory }
+
+-- assign_ids(element, ids, …): numbers a bounded part of the elements without an id. {1} when none is
+-- left, else {0, elements…}: those that stand in the way until their `ids` are given.
+function operations.assign_ids(...)
+  local ids, given = {}, { ... }
+  for i = 1, #given, 2 do
+    ids[given[i]] = given[i + 1]
+  end
+  local done, unknown = assign_ids(ids)
+  return { done and 1 or 0, unpack(unknown) }
+end
+
+-- append(members, needle, repeated, full): adds `{"id":…<members>` at the tail, or finds the one
+-- among the last 200 (fewer when they are very long) that carries the idempotency key (`needle`, as
+-- it stands in the JSON; empty for none), or the newest, when it is of the last ten minutes and
+-- begins with the source `repeated` (empty: it is not looked at). Returns {1 if added else 0, the
+-- memo}; {-1} when it would have to be added, and `full` is 1. O(1); with a needle O(bytes of the
+-- memos looked at).
+function operations.append(members, needle, repeated, full)
   if needle ~= '' then
     for _, memo in ipairs((newest(redis.call('LLEN', list), NEWEST))) do
       if string.find(memo, needle, 1, true) then return { 0, memo } end
@@ -155,6 +191,7 @@ function operations.append(members, needle, repeated)
     if repeated ~= '' and recent and string.sub(last, 1, #start) == start then return { 0, last } end
     id = math.max(id, id_of(last) + 1)
   end
+  if full == '1' then return { -1 } end
   local memo = with_id(id, members)
   redis.call('RPUSH', list, memo)
   return { 1, memo }
@@ -164,30 +201,30 @@ end
 -- `before` (empty: the newest), newest first; fewer when they are long. O(limit) near the tail,
 -- O(log n) more elsewhere.
 function operations.page(before, limit)
-  number()
-  local stop = before == '' and redis.call('LLEN', list) or search(tonumber(before))
+  local stop = before == '' and redis.call('LLEN', list) or search(tonumber(before), id_of)
   local memos, rest = newest(stop, tonumber(limit))
   return { rest > 0 and 1 or 0, memos }
 end
 
--- find(id…): the memos of these ids, nothing for one that is not there, then the time. Numbers
--- first, as whatever changes a memo has read it by this: without the memos before them, elements of
--- memo.py's could seem to be dated by nothing. O(log n) each.
+-- find(id…): {how many of the ids were looked for, the time, memos…}: the memos of these ids, nothing
+-- for one that is not there. The rest of the ids is left when that took long. Numbers first, as
+-- whatever changes a memo has read it by this: without the memos before them, elements of memo.py's
+-- could seem to be dated by nothing. O(log n) each.
 function operations.find(...)
-  number()
-  local found = {}
-  for _, id in ipairs({ ... }) do
-    local memo = redis.call('LINDEX', list, search(tonumber(id)))
+  local found = { 0, string.format('%.0f', now()) }
+  for i, id in ipairs({ ... }) do
+    local memo = redis.call('LINDEX', list, search(tonumber(id), id_of))
     if memo and id_of(memo) == tonumber(id) then found[#found + 1] = memo end
+    found[1] = i
+    if searched > SEARCHED then break end
   end
-  found[#found + 1] = string.format('%.0f', now())
   return found
 end
 
 -- replace(old, new): puts `new` in the place of `old`, both whole elements of one id. Returns 1, or
 -- 0 when the list does not hold exactly `old` any more. O(log n).
 function operations.replace(old, new)
-  local index = search(id_of(old))
+  local index = search(id_of(old), id_of)
   if redis.call('LINDEX', list, index) ~= old then return 0 end
   redis.call('LSET', list, index, new)
   return 1
@@ -196,7 +233,7 @@ end
 -- remove(memo): takes the whole element out. Returns 1, or 0 when the list does not hold exactly `memo`
 -- any more. O(n) from the nearer end.
 function operations.remove(memo)
-  local is_late = search(id_of(memo)) > redis.call('LLEN', list) / 2
+  local is_late = search(id_of(memo), id_of) > redis.call('LLEN', list) / 2
   return redis.call('LREM', list, is_late and -1 or 1, memo)
 end
 
@@ -205,15 +242,26 @@ end
 -- was numbered anew: then the memo takes the next free one. O(log n) to find the place; to open it,
 -- O(1) among the newest, else O(n), as LINSERT walks there from the head.
 function operations.insert(memo)
-  number()
   local id = id_of(memo)
-  local members = string.match(memo, '^{"id":%d+(.*)$')
-  local index = search(id)
+  local index = search(id, id_of)
   local there = redis.call('LINDEX', list, index)
-  while there and id_of(there) == id do
+  if there and id_of(there) == id then
     if there == memo or id >= FIRST_DATE then return { 0, there } end
-    id, index = id + 1, index + 1
-    memo = with_id(id, members)
+    local members = string.match(memo, '^{"id":%d+(.*)$')
+    -- Where the ids leave the first number out: before, they are as far from `id` as from its place.
+    local low, high = index + 1, redis.call('LLEN', list)
+    while low < high do
+      local middle = math.floor((low + high) / 2)
+      if id_of(redis.call('LINDEX', list, middle)) - id == middle - index then
+        low = middle + 1
+      else
+        high = middle
+      end
+    end
+    for _, earlier in ipairs((newest(low, math.min(low - index, NEWEST), MOVABLE))) do
+      if earlier == with_id(id_of(earlier), members) then return { 0, earlier } end
+    end
+    memo, index = with_id(id + low - index, members), low
     there = redis.call('LINDEX', list, index)
   end
   local later = redis.call('LLEN', list) - index
@@ -221,9 +269,16 @@ function operations.insert(memo)
     -- First what a full Redis refuses: nothing is taken away then.
     redis.call('RPUSH', list, memo)
     if later > 0 then
-      local moved = cut(index)
+      local moved = redis.call('LRANGE', list, index, -1)
+      if index > 0 then
+        redis.call('LTRIM', list, 0, index - 1)
+      else
+        redis.call('DEL', list)
+      end
       table.insert(moved, 1, table.remove(moved))
-      push(moved)
+      for i = 1, #moved, BLOCK do
+        redis.call('RPUSH', list, unpack(moved, i, math.min(i + BLOCK - 1, #moved)))
+      end
     end
   else
     redis.call('LINSERT', list, 'BEFORE', there, memo)
@@ -231,61 +286,86 @@ function operations.insert(memo)
   return { 1, memo }
 end
 
--- The trash is a list of the same memos, each with "deleted" as its last member, newest last.
+-- The trash is a list of the same memos, each with "deleted" as its last member, newest last: these
+-- ascend. Whatever looks into it first drops what is too old, or too much; ARGV has the bounds.
 
 local KEEP = 30 * 24 * 60 * 60 -- seconds
+local DROPPED = 16 * 1024 * 1024 -- bytes of entries that one call drops, about
+local POPPED = 2 * 1024 * 1024 -- bytes of those that it has to look at for that
+local WALKED = 2 * 1024 * 1024 -- bytes of entries that one call looks through
 
+-- When an entry was deleted, 0 when it does not say. Only its end is looked at, however long it is.
 local function deleted_at(entry)
-  return tonumber(string.match(entry, ',"deleted":(%d+)}$'))
+  return tonumber(string.match(entry, ',"deleted":(%d+)}$', -40)) or 0
 end
 
--- Drops what was deleted more than 30 days ago. O(what is dropped).
-local function expire()
-  local limit = now() - KEEP * 1000000
+-- How many entries are more than 30 days old. O(1) when none is, else O(log n).
+local function count_expired()
+  local since = now() - KEEP * 1000000
   local oldest = redis.call('LINDEX', list, 0)
-  while oldest and (deleted_at(oldest) or 0) < limit do
-    redis.call('LPOP', list)
-    oldest = redis.call('LINDEX', list, 0)
-  end
+  return oldest and deleted_at(oldest) < since and search(since, deleted_at) or 0
 end
 
--- discard(memo): adds the memo to the trash. The same memo, put there by an attempt whose end
--- nobody saw, is not kept twice. Returns the entry. O(bytes of up to 200 entries).
-function operations.discard(memo)
-  expire()
+-- Drops the oldest entries: those of more than 30 days ago, and what is beyond `max_entries`, or
+-- `max_bytes` of memory; never the newest. Returns whether that was all.
+local function shrink(max_entries, max_bytes)
+  local count = redis.call('LLEN', list)
+  local excess = math.max(count_expired(), count - max_entries)
+  if excess > 0 then
+    local dropped = math.min(excess, math.ceil(DROPPED * count / memory()))
+    redis.call('LTRIM', list, dropped, -1)
+    if dropped < excess then return false end
+    count = count - dropped
+  end
+  local bytes, popped = memory(), 0
+  while bytes > max_bytes and count > 1 do
+    if popped >= POPPED then return false end
+    local length = #redis.call('LPOP', list)
+    bytes, popped, count = bytes - length, popped + length, count - 1
+  end
+  return true
+end
+
+-- discard(max_entries, max_bytes, memo): adds the memo to the trash. The same memo, put there by an
+-- attempt whose end nobody saw, is not kept twice. Returns the entry. O(bytes of up to 200 entries).
+function operations.discard(max_entries, max_bytes, memo)
   local start = string.sub(memo, 1, -2) .. ',"deleted":'
   for _, entry in ipairs((newest(redis.call('LLEN', list), NEWEST))) do
     if string.sub(entry, 1, #start) == start then redis.call('LREM', list, -1, entry) end
   end
-  local entry = string.format('%s%.0f}', start, now())
+  local last = redis.call('LINDEX', list, -1)
+  local time = math.max(now(), last and deleted_at(last) + 1 or 0)
+  local entry = string.format('%s%.0f}', start, time)
   redis.call('RPUSH', list, entry)
   redis.call('EXPIRE', list, KEEP)
+  shrink(tonumber(max_entries), tonumber(max_bytes))
   return entry
 end
 
--- discarded(id): {entry, memo} of the newest entry of this id, or nothing. O(n) from the newest.
-function operations.discarded(id)
-  local limit = now() - KEEP * 1000000
-  for stop = redis.call('LLEN', list) - 1, 0, -100 do
-    local entries = redis.call('LRANGE', list, math.max(0, stop - 99), stop)
-    for i = #entries, 1, -1 do
-      local entry = entries[i]
-      if id_of(entry) == tonumber(id) and (deleted_at(entry) or 0) >= limit then
-        return { entry, (string.gsub(entry, ',"deleted":%d+}$', '}')) }
-      end
+-- discarded(…, id, stop): {0, entry, memo} of the newest entry of this id, or {0}, or {index} when
+-- there are more to be looked at, before that one: `stop` next time (empty: all). O(WALKED).
+function operations.discarded(_, _, id, stop)
+  local count = redis.call('LLEN', list)
+  stop = math.min(count, tonumber(stop) or count)
+  for entry in elements(stop - 1, -1, stop, WALKED) do
+    stop = stop - 1
+    local cut = string.find(entry, ',"deleted":', -40, true)
+    if id_of(entry) == tonumber(id) and cut then
+      return { 0, entry, string.sub(entry, 1, cut - 1) .. '}' }
     end
   end
-  return {}
+  return { stop }
 end
 
--- trash(limit): the newest entries, the last deleted first, fewer when they are long. O(limit).
-function operations.trash(limit)
-  local oldest = now() - KEEP * 1000000
-  local kept = {}
-  for _, entry in ipairs((newest(redis.call('LLEN', list), tonumber(limit)))) do
-    if (deleted_at(entry) or 0) >= oldest then kept[#kept + 1] = entry end
-  end
-  return kept
+-- trash(…, limit, before): {count, cursor, entries}: how many there are in all, and up to `limit` of
+-- those deleted before the time `before` (empty: the newest), the last deleted first, fewer when
+-- they are long; the cursor is the last one's time when more follow, else 0. O(limit) and O(log n).
+function operations.trash(_, _, limit, before)
+  local count = redis.call('LLEN', list)
+  local stop = before == '' and count or search(tonumber(before), deleted_at)
+  local found, rest = newest(stop, tonumber(limit))
+  local more = rest > 0 and #found > 0
+  return { count, more and deleted_at(found[#found]) or 0, found }
 end
 
 -- pin(id, limit): adds an id to the set of pins, unless that holds `limit` others. Returns 1 if the id
@@ -297,4 +377,11 @@ function operations.pin(id, limit)
   return redis.call('SADD', pins, id)
 end
 
-return operations[ARGV[1]](unpack(ARGV, 2))
+-- What has to be done before an operation: -1 when it is not done yet, and has to go on.
+local IN_MEMOS = { append = true, page = true, find = true, insert = true }
+local IN_TRASH = { discard = true, discarded = true, trash = true }
+local operation = ARGV[1]
+if IN_MEMOS[operation] and not assign_ids({}) then return -1 end
+if IN_TRASH[operation] and not shrink(tonumber(ARGV[2]), tonumber(ARGV[3])) then return -1 end
+
+return operations[operation](unpack(ARGV, 2))

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { PINS } from './memo/bounds.ts';
 import {
   createMemoStore,
   joinMembers,
-  MAX_PINS,
   parseMemo,
   type Stored,
   setMembers,
@@ -301,18 +301,18 @@ describe('pins', () => {
 
   test('there is a limit, and nothing is pinned beyond it', async () => {
     const user = newId();
-    for (let i = 0; i < MAX_PINS; i++) {
+    for (let i = 0; i < PINS; i++) {
       await store.edit(user, await add(user, `${i}`), { pin: true });
     }
     const id = await add(user, 'one more');
     expect(await store.edit(user, id, { pin: true })).toEqual({ status: 'too many pins' });
-    expect((await store.pinned(user)).length).toBe(MAX_PINS);
+    expect((await store.pinned(user)).length).toBe(PINS);
     expect(parseMemo((await store.find(user, id))!).pin).toBe(false);
   });
 
   test('a memo whose place is tidied away and taken while it is pinned is one too many', async () => {
     const user = newId();
-    const ids = Array.from({ length: MAX_PINS + 1 }, (_, i) => i + 1);
+    const ids = Array.from({ length: PINS + 1 }, (_, i) => i + 1);
     const late = ids.length;
     const memos = ids.map((id) => `{"id":${id},"text":"${id}"${id < late ? ',"pin":true' : ''}}`);
     await redis.rpush(`user:${user}:memos`, ...memos);
@@ -334,12 +334,12 @@ describe('pins', () => {
     expect([taken, outcome]).toEqual([1, { status: 'too many pins' }]);
     expect((await listOf(user)).at(-1)).toBe(memos.at(-1));
     expect((await store.pinned(user)).map(idOf)).toEqual(ids.slice(0, -1).toReversed());
-    expect(await redis.scard(`user:${user}:pins`)).toBe(MAX_PINS);
+    expect(await redis.scard(`user:${user}:pins`)).toBe(PINS);
   });
 
   test('a restored memo that is one too many comes back without its pin', async () => {
     const user = newId();
-    const [first, ...ids] = Array.from({ length: MAX_PINS + 1 }, (_, i) => i + 1) as [number];
+    const [first, ...ids] = Array.from({ length: PINS + 1 }, (_, i) => i + 1) as [number];
     const memos = [first, ...ids].map((id) => `{"id":${id},"text":"${id}"}`);
     await redis.rpush(`user:${user}:memos`, ...memos);
     await store.edit(user, first, { pin: true });
@@ -350,7 +350,7 @@ describe('pins', () => {
     expect((await listOf(user))[0]).toBe(memos[0]);
     expect(await trashOf(user)).toEqual([]);
     expect((await store.pinned(user)).map(idOf)).toEqual(ids.toReversed());
-    expect(await redis.scard(`user:${user}:pins`)).toBe(MAX_PINS);
+    expect(await redis.scard(`user:${user}:pins`)).toBe(PINS);
   });
 });
 
@@ -413,7 +413,7 @@ describe('the trash', () => {
     const user = newId();
     const id = await add(user, 'a');
     const [memo] = await listOf(user);
-    await redis.memos(`user:${user}:trash`, 'discard', memo!);
+    await redis.memos(`user:${user}:trash`, 'discard', 1000, 1e6, memo!);
     expect((await store.remove(user, id)).status).toBe('done');
     expect(await textsOf(user)).toEqual([]);
     expect((await trashOf(user)).length).toBe(1);
@@ -423,7 +423,7 @@ describe('the trash', () => {
     const user = newId();
     const id = await add(user, 'a');
     const [memo] = await listOf(user);
-    await redis.memos(`user:${user}:trash`, 'discard', memo!);
+    await redis.memos(`user:${user}:trash`, 'discard', 1000, 1e6, memo!);
     await store.restore(user, id);
     await redis.memos(`user:${user}:memos`, 'remove', memo!); // the deletion's second half
     expect((await trashOf(user)).length).toBe(1);
@@ -646,7 +646,7 @@ describe('looking into the trash', () => {
     const user = newId();
     const ids = [await add(user, 'a'), await add(user, 'b'), await add(user, 'c')];
     for (const index of [1, 2, 0]) await store.remove(user, ids[index]!);
-    const shown = await store.trash(user);
+    const { memos: shown } = await store.trash(user, 10);
     expect(shown.map(decode)).toEqual((await trashOf(user)).reverse());
     expect(shown.map((memo) => parseMemo(memo))).toMatchObject([
       { id: ids[0], text: 'a' },
@@ -655,7 +655,7 @@ describe('looking into the trash', () => {
     ]);
     const deleted = shown.map((memo) => parseMemo(memo).deleted!);
     expect(deleted).toEqual([...deleted].sort((x, y) => y - x));
-    expect(await store.trash(newId())).toEqual([]);
+    expect(await store.trash(newId(), 10)).toEqual({ memos: [] });
   });
 
   test('shows the 1,000 newest at the most', async () => {
@@ -663,7 +663,7 @@ describe('looking into the trash', () => {
     const start = (await time()) - DAY;
     const entries = Array.from({ length: 1005 }, (_, i) => entry(i + 1, start + i));
     await redis.rpush(`user:${user}:trash`, ...entries);
-    const ids = (await store.trash(user)).map(idOf);
+    const ids = (await store.trash(user, 2000)).memos.map(idOf);
     expect(ids).toEqual(Array.from({ length: 1000 }, (_, i) => 1005 - i));
   });
 
@@ -677,13 +677,13 @@ describe('looking into the trash', () => {
       entry(3, now - 30 * DAY + 3600e6),
       entry(4, now),
     );
-    expect((await store.trash(user)).map(idOf)).toEqual([4, 3]);
+    expect((await store.trash(user, 10)).memos.map(idOf)).toEqual([4, 3]);
     for (const id of [1, 2]) {
       expect(await store.purge(user, id)).toBe(false);
       expect(await store.restore(user, id)).toEqual({ status: 'missing' });
     }
     expect(await store.purge(user, 3)).toBe(true);
-    expect((await store.trash(user)).map(idOf)).toEqual([4]);
+    expect((await store.trash(user, 10)).memos.map(idOf)).toEqual([4]);
   });
 
   test('what was deleted, restored, changed and deleted again is there once, as it was last', async () => {
@@ -693,7 +693,7 @@ describe('looking into the trash', () => {
     await store.restore(user, id);
     await store.edit(user, id, { text: 'b', pin: true });
     await store.remove(user, id);
-    const shown = await store.trash(user);
+    const { memos: shown } = await store.trash(user, 10);
     expect(shown.map((memo) => parseMemo(memo))).toMatchObject([{ id, text: 'b', pin: true }]);
   });
 });
@@ -722,7 +722,7 @@ describe('emptying the trash', () => {
     await store.remove(user, id);
     await store.empty(user);
     await store.remove(user, await add(user, 'b'));
-    expect((await store.trash(user)).map((memo) => parseMemo(memo).text)).toEqual(['b']);
+    expect((await store.trash(user, 10)).memos.map((memo) => parseMemo(memo).text)).toEqual(['b']);
     expect(await redis.ttl(`user:${user}:trash`)).toBeGreaterThan(29 * 24 * 3600);
   });
 });

@@ -3,7 +3,8 @@
  *
  * Keys, per person (each script and command works on one, so a cluster may spread them):
  * - `user:<id>:memos`  list, one JSON object a memo, oldest first: the truth
- * - `user:<id>:trash`  list, deleted memos with "deleted" (µs) as the last member, newest last
+ * - `user:<id>:trash`  list, deleted memos with "deleted" (µs) as the last member, which ascends:
+ *                      newest last
  * - `user:<id>:pins`   set of ids: an index of the memos with "pin":true, never smaller than the
  *                      truth, sometimes larger
  *
@@ -17,7 +18,10 @@
  */
 import type { Cluster, Redis, Result } from 'ioredis';
 import { joinBytes } from './bytes.ts';
+import { PINS, REPLY_BYTES, TRASH_BYTES, TRASH_ENTRIES } from './memo/bounds.ts';
+import { findIds } from './memo/foreign.ts';
 import script from './memos.lua';
+import { createQuota } from './quota.ts';
 import { takeTurns } from './turns.ts';
 
 export type RedisClient = Redis | Cluster;
@@ -30,7 +34,7 @@ declare module 'ioredis' {
     memosBuffer(
       key: string,
       operation: string,
-      ...args: (string | number)[]
+      ...args: (string | number | Uint8Array)[]
     ): Result<unknown, Context>;
   }
 }
@@ -70,29 +74,42 @@ export type Appended =
   /** the key was used for another text: nothing is stored */
   | { status: 'key reused' }
   /** the same text was just stored under another key: nothing is stored */
-  | { status: 'repeated' };
+  | { status: 'repeated' }
+  /** the person's storage is used up: nothing is stored */
+  | { status: 'no room' };
 
 export type Outcome =
   | { status: 'done'; memo: string }
   /** somebody else changed the text: `memo` is the present one, nothing is stored */
   | { status: 'changed'; memo: string }
   | { status: 'missing' }
-  | { status: 'too many pins' };
+  | { status: 'too many pins' }
+  /** the person's storage is used up, and the change would make the text longer: nothing is stored */
+  | { status: 'no room' };
 
 export type MemoStore = ReturnType<typeof createMemoStore>;
 
-/** The most that may be pinned: they are shown all at once, above the rest. */
-export const MAX_PINS = 100;
+export interface MemoStoreOptions {
+  /** a connection of its own for long replies, so that short ones do not wait behind them */
+  bulk?: RedisClient;
+  /** bytes that Redis may take for one person's memos and trash; 0: no limit */
+  storagePerPerson?: number;
+}
 
 /** Memos a chunk when all of them are read. */
 const CHUNK = 500;
 
-/** Characters after which a search has found enough. */
-const FOUND_LENGTH = 512 * 1024;
-
-/** Pinned memos that are read at once, and characters after which there are enough of them. */
+/** Pinned memos that are read at once. */
 const PINNED_CHUNK = 20;
-const PINNED_LENGTH = 512 * 1024;
+
+/** What a script replies that could not begin, because the list is not in order yet. */
+const UNFINISHED = -1;
+
+/** The first arguments of whatever is done in the trash. */
+const TRASH_BOUNDS = [TRASH_ENTRIES, TRASH_BYTES] as const;
+
+/** Of `{"id":` and an id. */
+const ID_BYTES = 22;
 
 /** How often a change is tried anew when others keep changing the same memo. */
 const ATTEMPTS = 20;
@@ -102,18 +119,64 @@ const ATTEMPTS = 20;
  * Every method rejects when Redis refuses or does not answer; a write then has an unknown outcome
  * and can be repeated safely: `append` by its key, the others by themselves.
  */
-export function createMemoStore(redis: RedisClient) {
-  redis.defineCommand('memos', { numberOfKeys: 1, lua: script });
+export function createMemoStore(
+  redis: RedisClient,
+  { bulk = redis, storagePerPerson = 0 }: MemoStoreOptions = {},
+) {
+  for (const client of [redis, bulk]) {
+    client.defineCommand('memos', { numberOfKeys: 1, lua: script });
+  }
 
   const memosKey = (user: string) => `user:${user}:memos`;
   const trashKey = (user: string) => `user:${user}:trash`;
   const pinsKey = (user: string) => `user:${user}:pins`;
 
+  const quota = createQuota(storagePerPerson, async (user) => {
+    const keys = [memosKey(user), trashKey(user)];
+    const sizes = await Promise.all(keys.map((key) => redis.memos(key, 'memory')));
+    return (sizes as number[]).reduce((sum, bytes) => sum + bytes);
+  });
+
+  /** The reply of an operation. Until its list is in order, each call of it does a part of that. */
+  async function run<T>(ask: () => Promise<unknown>, prepare = async () => {}): Promise<T> {
+    for (;;) {
+      const reply = await ask();
+      if (reply !== UNFINISHED) return reply as T;
+      await prepare();
+    }
+  }
+
+  /** The same of one that needs the ids of all of a person's memos. */
+  const runWithIds = <T>(user: string, ask: () => Promise<unknown>) =>
+    run<T>(ask, () => assignIds(memosKey(user)));
+
+  /** Gives ids to the elements that have none, as many at once as one script has the time for. */
+  async function assignIds(key: string): Promise<void> {
+    let given: (Uint8Array | string)[] = [];
+    for (;;) {
+      const reply = (await redis.memosBuffer(key, 'assign_ids', ...given)) as unknown[];
+      const [done, ...unknown] = reply as [number, ...Uint8Array[]];
+      if (done) return;
+      given = unknown.flatMap((element) => [element, findIds(element).join()]);
+    }
+  }
+
   /** The memo and Redis's time in µs. */
   async function read(user: string, id: number): Promise<[memo: string | undefined, now: number]> {
-    const found = (await redis.memos(memosKey(user), 'find', id)) as string[];
-    const now = Number(found.pop());
-    return [found[0], now];
+    const ask = () => redis.memos(memosKey(user), 'find', id);
+    const [, now, memo] = await runWithIds<[looked: 1, now: string, memo?: string]>(user, ask);
+    return [memo, Number(now)];
+  }
+
+  /** The newest entry of the trash with this id, and the memo that it is of; or nothing. */
+  async function findDiscarded(user: string, id: number): Promise<[entry?: string, memo?: string]> {
+    let stop: number | '' = '';
+    const ask = () => redis.memos(trashKey(user), 'discarded', ...TRASH_BOUNDS, id, stop);
+    for (;;) {
+      const [next, ...found] = await run<[next: number, entry?: string, memo?: string]>(ask);
+      if (!next) return found;
+      stop = next;
+    }
   }
 
   /**
@@ -122,7 +185,7 @@ export function createMemoStore(redis: RedisClient) {
    */
   async function indexPin(user: string, id: number): Promise<boolean> {
     const added = await redis.sadd(pinsKey(user), id);
-    if (!added || (await redis.scard(pinsKey(user))) <= MAX_PINS) return true;
+    if (!added || (await redis.scard(pinsKey(user))) <= PINS) return true;
     await store.edit(user, id, { pin: false });
     return false;
   }
@@ -136,7 +199,7 @@ export function createMemoStore(redis: RedisClient) {
 
   const store = {
     /**
-     * Adds a memo. With a `key` that one of the last 200 memos carries, nothing is added: the
+     * Adds a memo, if there is room for it. With a `key` that one of the last 200 memos carries, nothing is added: the
      * outcome is the existing memo, or `key reused` when its text is another one.
      * @param options.refuseRepeat nor is anything added when the newest memo has just this text and
      *   another key, and is of the last ten minutes: `repeated`
@@ -149,14 +212,17 @@ export function createMemoStore(redis: RedisClient) {
     ): Promise<Appended> {
       const textMember = `,"text":${JSON.stringify(text)}`;
       const keyMember = key === undefined ? '' : `"key":${JSON.stringify(key)}`;
-      const [added, memo] = (await redis.memos(
-        memosKey(user),
-        'append',
-        `${textMember}${keyMember && `,${keyMember}`}}`,
-        keyMember,
-        refuseRepeat && key !== undefined ? `${textMember},"key":"` : '',
-      )) as [number, string];
-      if (added) return { status: 'created', memo };
+      const members = `${textMember}${keyMember && `,${keyMember}`}}`;
+      const bytes = countBytes(members) + ID_BYTES;
+      const full = (await quota.hasRoom(user, bytes)) ? 0 : 1;
+      const repeated = refuseRepeat && key !== undefined ? `${textMember},"key":"` : '';
+      const ask = () => redis.memos(memosKey(user), 'append', members, keyMember, repeated, full);
+      const [added, memo] = await runWithIds<[added: number, memo?: string]>(user, ask);
+      if (memo === undefined) return { status: 'no room' };
+      if (added) {
+        quota.add(user, bytes);
+        return { status: 'created', memo };
+      }
       if (parseObject(memo).key !== key) return { status: 'repeated' };
       return parseMemo(memo).text === text
         ? { status: 'existing', memo }
@@ -168,12 +234,8 @@ export function createMemoStore(redis: RedisClient) {
      * `next` when more follow.
      */
     async page(user: string, limit: number, before?: number): Promise<Page> {
-      const [more, memos] = (await redis.memosBuffer(
-        memosKey(user),
-        'page',
-        before ?? '',
-        limit,
-      )) as [number, Uint8Array[]];
+      const ask = () => bulk.memosBuffer(memosKey(user), 'page', before ?? '', limit);
+      const [more, memos] = await runWithIds<[more: number, memos: Uint8Array[]]>(user, ask);
       const last = memos.at(-1);
       return more && last ? { memos, next: idOf(last) } : { memos };
     },
@@ -217,7 +279,7 @@ export function createMemoStore(redis: RedisClient) {
         for (const memo of memos) {
           const { text } = parseMemo(memo);
           if (matches(text)) {
-            if (found.length === limit || length > FOUND_LENGTH) {
+            if (found.length === limit || length > REPLY_BYTES) {
               return { memos: found, next: idOf(found.at(-1)!) };
             }
             // A copy: as it is, it would keep all that came with it from the socket, 64 KB.
@@ -237,15 +299,17 @@ export function createMemoStore(redis: RedisClient) {
       const ids = (await redis.smembers(pinsKey(user))).map(Number).sort((a, b) => b - a);
       const pinned: Uint8Array[] = [];
       let length = 0;
-      for (let i = 0; i < ids.length && length < PINNED_LENGTH; i += PINNED_CHUNK) {
-        const some = ids.slice(i, i + PINNED_CHUNK);
-        const found = (await redis.memosBuffer(memosKey(user), 'find', ...some)) as Uint8Array[];
+      while (ids.length > 0 && length < REPLY_BYTES) {
+        const some = ids.slice(0, PINNED_CHUNK);
+        const ask = () => bulk.memosBuffer(memosKey(user), 'find', ...some);
+        type Found = [looked: number, now: Uint8Array, ...memos: Uint8Array[]];
+        const [looked, , ...found] = await runWithIds<Found>(user, ask);
+        ids.splice(0, looked);
         const kept = found
-          .slice(0, -1)
           .map((stored) => ({ stored, ...parseMemo(stored) }))
           .filter(({ pin }) => pin);
         const present = new Set(kept.map(({ id }) => id));
-        const stale = some.filter((id) => !present.has(id));
+        const stale = some.slice(0, looked).filter((id) => !present.has(id));
         // Tidying is for later readings' sake: when Redis takes no writes, this one goes on.
         await Promise.all(stale.map((id) => unindexPin(user, id).catch(() => {})));
         for (const { stored, text } of kept) {
@@ -285,13 +349,20 @@ export function createMemoStore(redis: RedisClient) {
           members.set('edited', String(Math.max(now, versionOf(memo) + 1)));
         }
         if (pin !== memo.pin) members.set('pin', pin ? 'true' : undefined);
-        if (pin && !memo.pin && !(await redis.memos(pinsKey(user), 'pin', id, MAX_PINS))) {
+        const edited = members.size > 0 ? setMembers(stored, members) : stored;
+        const growth = countBytes(edited) - countBytes(stored);
+        // A tick must not fail because it dates the memo's first change.
+        const [before, after] = [memo.text, text].map((it) => countBytes(JSON.stringify(it)));
+        if (after! > before! && growth > 0 && !(await quota.hasRoom(user, growth))) {
+          return { status: 'no room' };
+        }
+        if (pin && !memo.pin && !(await redis.memos(pinsKey(user), 'pin', id, PINS))) {
           return { status: 'too many pins' };
         }
-        const edited = members.size > 0 ? setMembers(stored, members) : stored;
         if (edited !== stored && !(await redis.memos(memosKey(user), 'replace', stored, edited))) {
           continue;
         }
+        quota.add(user, growth);
         // Again after the truth is written: a reader or an unpinning elsewhere may have cleared the
         // index, and another memo may have taken the place.
         if (change.pin && !(await indexPin(user, id))) return { status: 'too many pins' };
@@ -309,13 +380,13 @@ export function createMemoStore(redis: RedisClient) {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const [memo] = await read(user, id);
         if (memo === undefined) {
-          const [, trashed] = (await redis.memos(trashKey(user), 'discarded', id)) as string[];
+          const [, trashed] = await findDiscarded(user, id);
           return trashed === undefined ? { status: 'missing' } : { status: 'done', memo: trashed };
         }
         if (version !== undefined && version !== versionOf(parseMemo(memo))) {
           return { status: 'changed', memo };
         }
-        await redis.memos(trashKey(user), 'discard', memo);
+        await run(() => redis.memos(trashKey(user), 'discard', ...TRASH_BOUNDS, memo));
         // A memo that was edited in between is another element, and stays: once more from the start.
         if ((await redis.memos(memosKey(user), 'remove', memo)) === 0) continue;
         if (parseMemo(memo).pin) await unindexPin(user, id);
@@ -330,33 +401,44 @@ export function createMemoStore(redis: RedisClient) {
      * may rely on it. With as many pins as there may be, it comes back without its own.
      */
     async restore(user: string, id: number): Promise<Outcome> {
-      const [entry, trashed] = (await redis.memos(trashKey(user), 'discarded', id)) as string[];
+      const [entry, trashed] = await findDiscarded(user, id);
       if (entry === undefined || trashed === undefined) {
         const [memo] = await read(user, id);
         return memo === undefined ? { status: 'missing' } : { status: 'done', memo };
       }
-      const [inserted, memo] = (await redis.memos(memosKey(user), 'insert', trashed)) as [
-        number,
-        string,
-      ];
+      const ask = () => redis.memos(memosKey(user), 'insert', trashed);
+      const [inserted, memo] = await runWithIds<[inserted: number, memo: string]>(user, ask);
       const fits = !parseMemo(memo).pin || (await indexPin(user, idOf(memo)));
       if (inserted) await redis.lrem(trashKey(user), -1, entry);
       return fits ? { status: 'done', memo } : this.edit(user, idOf(memo), { pin: false });
     },
 
-    /** What is in the trash, the last deleted first, at most 1,000, fewer when they are very long. */
-    async trash(user: string): Promise<Uint8Array[]> {
-      return (await redis.memosBuffer(trashKey(user), 'trash', 1000)) as Uint8Array[];
+    /**
+     * Up to `limit` memos of the trash that were deleted before the time `before` (µs), the last
+     * deleted first, fewer when they are very long; `next` when more follow.
+     */
+    async trash(user: string, limit: number, before?: number): Promise<Page> {
+      const ask = () =>
+        bulk.memosBuffer(trashKey(user), 'trash', ...TRASH_BOUNDS, limit, before ?? '');
+      const [, next, memos] = await run<[count: number, next: number, memos: Uint8Array[]]>(ask);
+      return next ? { memos, next } : { memos };
+    },
+
+    /** How many memos are in the trash. */
+    async countTrash(user: string): Promise<number> {
+      const ask = () => redis.memos(trashKey(user), 'trash', ...TRASH_BOUNDS, 0, '');
+      const [count] = await run<[number]>(ask);
+      return count;
     },
 
     /** Deletes all that is in the trash for good. */
     async empty(user: string): Promise<void> {
-      await redis.del(trashKey(user));
+      await redis.unlink(trashKey(user));
     },
 
     /** Deletes a memo that is in the trash for good. False when it is not there. */
     async purge(user: string, id: number): Promise<boolean> {
-      const [entry] = (await redis.memos(trashKey(user), 'discarded', id)) as string[];
+      const [entry] = await findDiscarded(user, id);
       return entry !== undefined && (await redis.lrem(trashKey(user), -1, entry)) > 0;
     },
   };
@@ -369,6 +451,9 @@ export const joinMembers = (memos: Uint8Array[]) => joinBytes(memos, COMMA);
 const COMMA = 0x2c;
 // Keeps a BOM, as the client does that makes strings of what it reads.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+const encoder = new TextEncoder();
+const countBytes = (text: string) => encoder.encode(text).length;
 
 const jsonOf = (stored: Stored) => (typeof stored === 'string' ? stored : decoder.decode(stored));
 

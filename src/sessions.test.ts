@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createSessionStore, randomToken, type User } from './sessions.ts';
+import { SESSIONS_PER_PERSON } from './memo/bounds.ts';
+import { createSessionStore, randomToken, type SessionStore, type User } from './sessions.ts';
 import { connect, newId } from './testing/app.ts';
 
 const MINUTE = 60_000;
@@ -212,18 +213,139 @@ describe('the list of a person’s sessions', () => {
     expect((await redis.smembers(key)).sort()).toEqual([b, d, e, sha256(token)].sort());
   });
 
-  test('can be tidied at any time, and by nobody who never logged in', async () => {
+  test('loses them when it is looked at, too, and nobody has one who never logged in', async () => {
     const user = person();
     const token = await sessions.begin(user);
-    await sessions.forgetEnded(user.id);
+    expect(await sessions.list(user.id)).toHaveLength(1);
     expect(await redis.smembers(`user:${user.id}:sessions`)).toEqual([sha256(token)]);
     await redis.del(sessionKey(token));
-    await sessions.forgetEnded(user.id);
+    expect(await sessions.list(user.id)).toEqual([]);
     expect(await redis.exists(`user:${user.id}:sessions`)).toBe(0);
 
     const stranger = newId();
-    await sessions.forgetEnded(stranger);
+    expect(await sessions.list(stranger)).toEqual([]);
     expect(await redis.exists(`user:${stranger}:sessions`)).toBe(0);
+  });
+
+  test('does not lose its place by what is no session of this person', async () => {
+    const [user, other] = [person(), person()];
+    const theirs = sha256(await sessions.begin(other));
+    const token = await sessions.begin(user);
+    await redis.sadd(`user:${user.id}:sessions`, theirs);
+    expect((await sessions.list(user.id)).map(({ id }) => id)).toEqual([
+      sha256(token).slice(0, 16),
+    ]);
+    expect(await redis.smembers(`user:${user.id}:sessions`)).toEqual([sha256(token)]);
+    expect(await redis.exists(`session:${theirs}`)).toBe(1);
+  });
+});
+
+describe('too many sessions of one person', () => {
+  const limited = (onEnded?: (userId: string) => void) =>
+    createSessionStore(redis, () => time, onEnded);
+
+  /** Sessions from before there was a limit, each used a minute after the one before. */
+  async function plant(user: User, count: number): Promise<string[]> {
+    const hashes = Array.from({ length: count }, (_, i) => sha256(`${user.id} ${i}`));
+    for (let start = 0; start < count; start += 1000) {
+      const pipeline = redis.pipeline();
+      for (let i = start; i < Math.min(start + 1000, count); i++) {
+        const used = START - (count - i) * MINUTE;
+        const session = { user: user.id, began: START - 100 * DAY, used, browser: `${i}` };
+        pipeline.set(`session:${hashes[i]}`, JSON.stringify(session), 'PX', DAY);
+        pipeline.sadd(`user:${user.id}:sessions`, hashes[i]!);
+      }
+      await pipeline.exec();
+    }
+    return hashes;
+  }
+  const alive = async (hashes: string[]) => {
+    const found = await Promise.all(hashes.map((hash) => redis.exists(`session:${hash}`)));
+    return hashes.filter((_, i) => found[i]);
+  };
+  const listed = async ({ id }: User) => (await redis.smembers(`user:${id}:sessions`)).sort();
+
+  test('one more ends the least used, whose owner’s pages are told', async () => {
+    const [user, other] = [person(), person()];
+    const hashes = await plant(user, SESSIONS_PER_PERSON);
+    const theirs = await plant(other, 3);
+    // The oldest is used again: another one is the least used now.
+    await redis.set(
+      `session:${hashes[0]}`,
+      JSON.stringify({ user: user.id, began: START - 100 * DAY, used: START, browser: '' }),
+    );
+    const ended: string[] = [];
+    const token = await limited((userId) => ended.push(userId)).begin(user);
+    const left = [hashes[0]!, ...hashes.slice(2), sha256(token)];
+    expect(await alive([...hashes, sha256(token)])).toEqual(left);
+    expect(await listed(user)).toEqual(left.toSorted());
+    expect(ended).toEqual([user.id]);
+    expect(await alive(theirs)).toEqual(theirs);
+  });
+
+  test('as many as there may be end none', async () => {
+    const user = person();
+    const hashes = await plant(user, SESSIONS_PER_PERSON - 1);
+    const ended: string[] = [];
+    const store = limited((userId) => ended.push(userId));
+    await store.begin(user);
+    expect(await store.list(user.id)).toHaveLength(SESSIONS_PER_PERSON);
+    expect(await alive(hashes)).toEqual(hashes);
+    expect(ended).toEqual([]);
+  });
+
+  test.each([
+    ['the list', async (store: SessionStore, user: User) => store.list(user.id)],
+    ['a login', async (store: SessionStore, user: User) => store.begin(user)],
+  ])('20,000 of them from before are trimmed by %s, while others go on', async (_, look) => {
+    const user = person();
+    const hashes = await plant(user, 20_000);
+    const ended: string[] = [];
+    let isDone = false;
+    const looking = look(
+      limited((userId) => ended.push(userId)),
+      user,
+    ).finally(() => {
+      isDone = true;
+    });
+    const other = connect();
+    let turns = 0;
+    for (; !isDone; turns++) await other.ping();
+    await looking;
+    expect(turns).toBeGreaterThan(20);
+    const list = await sessions.list(user.id);
+    expect(list).toHaveLength(SESSIONS_PER_PERSON);
+    expect(list.map(({ used }) => used)).toEqual(
+      list.map(({ used }) => used).sort((a, b) => b - a),
+    );
+    // The most used, and the one that began now.
+    const left = await listed(user);
+    expect(left).toHaveLength(SESSIONS_PER_PERSON);
+    expect(left).toEqual(expect.arrayContaining(hashes.slice(1 - SESSIONS_PER_PERSON)));
+    expect(await alive(hashes.slice(0, -SESSIONS_PER_PERSON))).toEqual([]);
+    expect(ended).toEqual([user.id]);
+  });
+
+  test('the one that looks stays, however little it was used', async () => {
+    const user = person();
+    const hashes = await plant(user, SESSIONS_PER_PERSON + 5);
+    await limited().list(user.id, hashes[2]);
+    const left = [hashes[2]!, ...hashes.slice(6)];
+    expect(await alive(hashes)).toEqual(left);
+    expect(await listed(user)).toEqual(left.toSorted());
+  });
+
+  test('that begin at once are all known, and no more than there may be', async () => {
+    const user = person();
+    const stores = Array.from({ length: 6 }, () => createSessionStore(connect(), () => time));
+    const count = SESSIONS_PER_PERSON + 10;
+    const tokens = await Promise.all(
+      Array.from({ length: count }, (_, i) => stores[i % stores.length]!.begin(user)),
+    );
+    await sessions.list(user.id);
+    const left = await listed(user);
+    expect(left.length).toBeLessThanOrEqual(SESSIONS_PER_PERSON);
+    expect((await alive(tokens.map(sha256))).sort()).toEqual(left);
   });
 });
 

@@ -7,6 +7,8 @@
  * Lifetime: 30 days without use, 180 days in all. When a session was used is kept to the hour, and
  * with it the key's TTL is put back to the idle limit, but never beyond the absolute one.
  *
+ * Number: a person has 50 at most; one more ends the least used.
+ *
  * Keys:
  * - `user:<id>`           string, JSON `{"id","name"}`, as memo.py wrote it
  * - `user:<id>:sessions`  set of the hashes of this person's sessions, some of them long ended
@@ -17,6 +19,7 @@
  * that holds a raw user id as memo.py's did (it is no token), a login answered twice (states).
  */
 import { sha256 } from './hash.ts';
+import { SESSIONS_PER_PERSON } from './memo/bounds.ts';
 import { parseObject, type RedisClient } from './memos.ts';
 
 export interface User {
@@ -52,23 +55,74 @@ export const ABSOLUTE_LIMIT = 180 * DAY;
 /** How long a state can be used; afterwards its cookie is gone. */
 export const STATE_LIMIT = DAY / 144; // ten minutes
 
+/** Sessions that are looked at in one go; in between, Redis does what others want. */
+const CHUNK = 500;
+
 /** Of what a browser calls itself. */
 const BROWSER_LENGTH = 250; // characters
 
-const TOKEN = /^[\w-]{43}$/;
+/** The shape of a session's token. */
+export const TOKEN = /^[\w-]{43}$/;
 
 /**
  * The sessions of everybody. Every method rejects when Redis refuses or does not answer.
  * @param now the clock, in ms
+ * @param onEnded is told whose sessions were ended because they were too many
  */
-export function createSessionStore(redis: RedisClient, now: () => number = Date.now) {
+export function createSessionStore(
+  redis: RedisClient,
+  now: () => number = Date.now,
+  onEnded: (userId: string) => unknown = () => {},
+) {
   const userKey = (id: string) => `user:${id}`;
   const sessionsKey = (id: string) => `user:${id}:sessions`;
   const sessionKey = (hash: string) => `session:${hash}`;
 
+  /** The hashes of a person's sessions, also of those that have ended; some may come twice. */
+  async function* hashesOf(userId: string): AsyncGenerator<string[], void> {
+    let cursor = '0';
+    do {
+      const [next, hashes] = await redis.sscan(sessionsKey(userId), cursor, 'COUNT', CHUNK);
+      if (hashes.length > 0) yield hashes;
+      cursor = next;
+    } while (cursor !== '0');
+  }
+
+  /**
+   * The person's sessions, the last used first. Ends those beyond the limit, the least used, and
+   * takes those that have ended out of the person's set, however many there are.
+   * @param current the hash of one that stays, however little it was used
+   */
+  async function limit(userId: string, current?: string): Promise<SessionInfo[]> {
+    let kept = new Map<string, SessionInfo>();
+    let wereTooMany = false;
+    for await (const hashes of hashesOf(userId)) {
+      const stored = await Promise.all(hashes.map((hash) => redis.get(sessionKey(hash))));
+      for (const [i, hash] of hashes.entries()) {
+        const session = readInfo(stored[i], userId, hash);
+        if (session) kept.set(hash, session);
+      }
+      const all = [...kept].sort(
+        ([a, { used }], [b, other]) =>
+          Number(b === current) - Number(a === current) || other.used - used,
+      );
+      const excess = all.splice(SESSIONS_PER_PERSON).map(([hash]) => hash);
+      kept = new Map(all);
+      const gone = [...excess, ...hashes.filter((hash) => !kept.has(hash))];
+      if (gone.length === 0) continue;
+      wereTooMany ||= excess.length > 0;
+      // When Redis takes no writes, reading goes on; the next one tries again.
+      await Promise.all(excess.map((hash) => redis.del(sessionKey(hash))))
+        .then(() => redis.srem(sessionsKey(userId), ...gone))
+        .catch(() => {});
+    }
+    if (wereTooMany) onEnded(userId);
+    return [...kept.values()].sort((a, b) => b.used - a.used);
+  }
+
   return {
     /**
-     * Saves the user, starts a session and returns its token.
+     * Saves the user, starts a session and returns its token. One session too many ends another.
      * @param browser what the browser calls itself
      */
     async begin(user: User, browser = ''): Promise<string> {
@@ -81,11 +135,12 @@ export function createSessionStore(redis: RedisClient, now: () => number = Date.
         browser: browser.slice(0, BROWSER_LENGTH),
       });
       await redis.set(userKey(user.id), JSON.stringify({ id: user.id, name: user.name }));
-      // The index first: a session that is not listed could not be ended from elsewhere.
+      // Before it is listed: another login would take it for one that has ended. One that is not
+      // listed could not be ended from elsewhere, but when this breaks off, nobody has its token.
+      await redis.set(sessionKey(hash), session, 'PX', IDLE_LIMIT);
       await redis.sadd(sessionsKey(user.id), hash);
       await redis.pexpire(sessionsKey(user.id), ABSOLUTE_LIMIT);
-      await redis.set(sessionKey(hash), session, 'PX', IDLE_LIMIT);
-      await this.forgetEnded(user.id);
+      await limit(user.id, hash);
       return token;
     },
 
@@ -121,43 +176,27 @@ export function createSessionStore(redis: RedisClient, now: () => number = Date.
       await redis.srem(sessionsKey(session.userId), session.hash);
     },
 
-    /** The person's sessions, the last used first. */
-    async list(userId: string): Promise<SessionInfo[]> {
-      const hashes = await redis.smembers(sessionsKey(userId));
-      const stored = await Promise.all(hashes.map((hash) => redis.get(sessionKey(hash))));
-      const sessions = hashes.flatMap((hash, i) => {
-        const { user, began, used, browser } = parseObject(stored[i] ?? '');
-        if (user !== userId || typeof began !== 'number') return [];
-        return {
-          id: idOf(hash),
-          began,
-          used: typeof used === 'number' ? used : began,
-          browser: typeof browser === 'string' ? browser : '',
-        };
-      });
-      return sessions.sort((a, b) => b.used - a.used);
-    },
+    /** The person's sessions, the last used first: as many as one may have. */
+    list: limit,
 
     /** Ends the session with this id. False when the person has none of that id. */
     async endById(userId: string, id: string): Promise<boolean> {
-      const hashes = await redis.smembers(sessionsKey(userId));
-      const hash = hashes.find((it) => idOf(it) === id);
-      if (hash) await this.end({ userId, hash });
-      return hash !== undefined;
+      for await (const hashes of hashesOf(userId)) {
+        const hash = hashes.find((it) => idOf(it) === id);
+        if (hash) {
+          await this.end({ userId, hash });
+          return true;
+        }
+      }
+      return false;
     },
 
     /** Ends all of the person's sessions. */
     async endAll(userId: string): Promise<void> {
-      const hashes = await redis.smembers(sessionsKey(userId));
-      await Promise.all(hashes.map((hash) => this.end({ userId, hash })));
-    },
-
-    /** Takes the sessions that have expired out of the person's set, so that it does not grow. */
-    async forgetEnded(userId: string): Promise<void> {
-      const hashes = await redis.smembers(sessionsKey(userId));
-      const exist = await Promise.all(hashes.map((hash) => redis.exists(sessionKey(hash))));
-      const ended = hashes.filter((_, i) => !exist[i]);
-      if (ended.length > 0) await redis.srem(sessionsKey(userId), ...ended);
+      for await (const hashes of hashesOf(userId)) {
+        await Promise.all(hashes.map((hash) => redis.del(sessionKey(hash))));
+        await redis.srem(sessionsKey(userId), ...hashes);
+      }
     },
 
     /** The person's name as of the last login, or undefined. */
@@ -177,6 +216,22 @@ export function createSessionStore(redis: RedisClient, now: () => number = Date.
     async isStateUsed(state: string): Promise<boolean> {
       return (await redis.exists(`state:${sha256(state)}`)) === 1;
     },
+  };
+}
+
+/** A session as it is stored; undefined when there is none any more, or it is somebody else's. */
+function readInfo(
+  stored: string | null | undefined,
+  userId: string,
+  hash: string,
+): SessionInfo | undefined {
+  const { user, began, used, browser } = parseObject(stored ?? '');
+  if (user !== userId || typeof began !== 'number') return undefined;
+  return {
+    id: idOf(hash),
+    began,
+    used: typeof used === 'number' ? used : began,
+    browser: typeof browser === 'string' ? browser : '',
   };
 }
 

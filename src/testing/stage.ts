@@ -1,5 +1,7 @@
 /** A server and its Redis, to be broken: with clients that do what ours do, and a count of what holds. */
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,6 +10,7 @@ import { expect, onTestFinished } from 'vitest';
 import { type PrivateRedis, startRedis } from '../../scripts/redis.ts';
 import type { RedisClient } from '../memos.ts';
 import { createSessionStore, randomToken } from '../sessions.ts';
+import { SLOWLOG, watchScripts } from './slowlog.ts';
 
 /** The longest that a request may take, whatever is broken, in ms; and a little for the machine. */
 export const PATIENCE = 3_000;
@@ -20,11 +23,17 @@ export async function makeFolder(): Promise<string> {
   return dir;
 }
 
-/** A Redis that ends with the test; `again` starts it anew on the same data. */
-export async function startOwnRedis(config: Record<string, string> = {}, folder?: string) {
+/** A Redis that ends with the test, which no script may hold up; `again` starts it anew on the same data. */
+export async function startOwnRedis(options: Record<string, string> = {}, folder?: string) {
   const dir = folder ?? (await makeFolder());
+  const config = { ...SLOWLOG, ...options };
   let redis: PrivateRedis = await startRedis({ dir, config });
-  onTestFinished(() => redis.kill());
+  const watched = [watchScripts(redis)];
+  onTestFinished(async () => {
+    const slow = (await Promise.all(watched.map((scripts) => scripts.end()))).flat();
+    await redis.kill();
+    expect(slow, 'scripts that took Redis too long').toEqual([]);
+  });
   return {
     url: redis.url,
     port: redis.port,
@@ -33,6 +42,7 @@ export async function startOwnRedis(config: Record<string, string> = {}, folder?
     async again() {
       const { port, password } = redis;
       redis = await startRedis({ dir, port, password, config });
+      watched.push(watchScripts(redis));
     },
   };
 }
@@ -78,6 +88,19 @@ export async function ask(
     body: isJson ? JSON.stringify(body) : (body as URLSearchParams | undefined),
   });
   return { status: answer.status, headers: answer.headers, text: await answer.text() };
+}
+
+/** Goes to an address as a browser does; `fetch` always says that it is no navigation. */
+export async function navigate(url: string, headers: Record<string, string> = {}) {
+  const request = get(url, { headers: { ...headers, 'Sec-Fetch-Mode': 'navigate' } });
+  const [answer] = (await once(request, 'response')) as [IncomingMessage];
+  answer.resume();
+  await once(answer, 'end');
+  const received = new Headers();
+  for (const [name, values = []] of Object.entries(answer.headersDistinct)) {
+    for (const value of values) received.append(name, value);
+  }
+  return { status: answer.statusCode, headers: received };
 }
 
 /** What came of writers that went on whatever happened. */
