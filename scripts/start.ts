@@ -1,6 +1,9 @@
 /**
  * `npm start` and `npm run dev`: builds the server and runs it, with a private Redis and a stand-in
  * for Naver where their variables are missing. With `--watch` it builds and starts anew on change.
+ *
+ * All of it ends with the process that started it, however that one ends: npm, which runs this in the
+ * place of its shell (`exec`), so that there is nobody in between who could go on alone.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
@@ -14,6 +17,9 @@ import { findRedis, startRedis } from './redis.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 const DATA = resolve('data');
 
+/** How often it is looked whether the parent is still there, in ms. */
+const PARENT_CHECK = 500;
+
 const watch = process.argv.includes('--watch');
 const env = { ...process.env };
 const lines: string[] = [];
@@ -21,9 +27,12 @@ const ends: (() => Promise<unknown>)[] = [];
 let server: ChildProcess | undefined;
 let stopping = false;
 
-const signalled = new Promise<NodeJS.Signals>((resolve) => {
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, resolve);
-});
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => void stop());
+// Whoever is killed says nothing to its children: the system gives them another parent.
+const parent = process.ppid;
+setInterval(() => {
+  if (process.ppid !== parent) void stop();
+}, PARENT_CHECK);
 
 try {
   await run();
@@ -47,7 +56,7 @@ async function run(): Promise<void> {
     await findRedis(console.log); // fetching one takes a few seconds: say so
     const redis = await startRedis({ dir: DATA });
     ends.push(() => redis.stop());
-    redis.exited.then(() => stopping || stop('the private Redis has ended; see data/redis.log'));
+    void redis.exited.then(() => stop('the private Redis has ended; see data/redis.log'));
     env.REDIS_URL = redis.url;
     lines.push(`Redis  ${redis.program.version}, private; memos are kept in ${DATA}`);
   } else {
@@ -77,16 +86,16 @@ async function run(): Promise<void> {
     startServer();
   }
   await untilItAnswers(config.port, config.host);
+  if (stopping) return;
   console.log(`\n${lines.join('\n')}\nmemo   ${config.publicUrl}\n`);
-  await signalled;
-  await stop();
 }
 
 function startServer(): void {
   server = spawn(process.execPath, ['dist/index.js'], {
     cwd: ROOT,
     env,
-    stdio: 'inherit',
+    // It takes the end of the channel for a SIGINT: that comes even when this process is killed.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     // Its own process group: Ctrl-C reaches us, and we pass it on once.
     detached: true,
   });
@@ -115,7 +124,7 @@ async function watchSources(): Promise<void> {
             if (errors.length > 0) return;
             await writeAssets();
             await endServer();
-            startServer();
+            if (!stopping) startServer();
           });
         },
       },
@@ -135,8 +144,9 @@ async function untilItAnswers(port: number, host = 'localhost'): Promise<void> {
   }
 }
 
-/** Ends what was started, the server first, and then this process. */
-async function stop(message = '', code = message ? 1 : 0): Promise<never> {
+/** Ends what was started, the server first, and then this process. Called again, it does nothing. */
+async function stop(message = '', code = message ? 1 : 0): Promise<void> {
+  if (stopping) return;
   stopping = true;
   if (message) console.error(`memo: ${message}`);
   await endServer();

@@ -129,9 +129,10 @@ test('cookies are for the server only, for https, and not for other sites’ req
   });
   const answers = [await app.request('/login'), await comeBack(), settings];
   const cookies = answers.flatMap((answer) => answer.headers.getSetCookie());
-  const names = cookies.map((it) => it.split('=', 1)[0]!.replace(/^state-.*/, 'state'));
-  expect(names).toEqual(['state', 'state', 'userId', 'language', 'theme']);
+  const names = cookies.map((it) => it.split('=', 1)[0]!.replace(/-state-.*/, '-state'));
+  expect(names).toEqual(['__Host-state', '__Host-state', 'userId', 'language', 'theme']);
   for (const cookie of cookies) {
-    expect(cookie).toMatch(/; Path=\/memo(?:\/oauth2)?; HttpOnly; Secure; SameSite=Lax$/);
+    const path = cookie.startsWith('__Host-') ? '/' : '/memo';
+    expect(cookie.endsWith(`; Path=${path}; HttpOnly; Secure; SameSite=Lax`)).toBe(true);
   }
 });

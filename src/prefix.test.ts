@@ -73,7 +73,8 @@ describe.each([
       }
       expect(answers.at(-1)!.headers.get('Set-Cookie')).toContain(`Path=${prefix};`);
       const login = await app.request(`${base}/login`);
-      expect(login.headers.get('Set-Cookie')).toContain(`Path=${prefix}/oauth2;`);
+      // But for the one whose name promises that it is for the whole host.
+      expect(login.headers.get('Set-Cookie')).toMatch(/^__Host-state-.*; Path=\/;/);
       expect(new URL(login.headers.get('Location')!).searchParams.get('redirect_uri')).toBe(
         `${config.publicUrl}/oauth2`,
       );

@@ -58,6 +58,48 @@ test('one person can be followed, but for what they read, without knowing who it
   }
 });
 
+test('a path is logged up to 200 characters, so that long ones do not push others out', async () => {
+  const { app, log } = createTestApp();
+  const paths = [
+    [`/${'x'.repeat(199)}`, `/${'x'.repeat(199)}`],
+    [`/${'x'.repeat(200)}`, `/${'x'.repeat(199)}…`],
+    [`/${'x'.repeat(15_000)}`, `/${'x'.repeat(199)}…`],
+    // A character of two halves, in the middle of which it would end.
+    [`/${'x'.repeat(198)}😀`, `/${'x'.repeat(198)}…`],
+  ];
+  for (const [path] of paths) await app.request(path!);
+  expect(read(log).map(({ path }) => path)).toEqual(paths.map(([, logged]) => logged));
+});
+
+test('health checks that succeed are logged at debug, whoever asks, and others as all requests', async () => {
+  const { app, log } = createTestApp({ env: { PUBLIC_URL: `${ORIGIN}/memo` } });
+  const checks = ['/healthz', '/readyz', '/memo/healthz', '/memo/readyz'];
+  for (const path of checks) expect((await app.request(path)).status).toBe(200);
+  await app.request('/healthz', { method: 'HEAD' });
+  await app.request('/healthz', { method: 'POST' });
+  await app.request('/x/healthz');
+  await app.request('/memo/memo/healthz');
+  const gone = createTestApp({ deps: { checkStorage: () => Promise.reject(new Error('gone')) } });
+  await gone.app.request('/readyz');
+  await gone.app.request('/healthz');
+
+  const levels = (lines: string[]) =>
+    lines.map((line) => {
+      const { level, status } = JSON.parse(line);
+      return [level, status];
+    });
+  expect(levels(log)).toEqual([
+    ...Array(5).fill(['debug', 200]),
+    ['info', 405],
+    ['info', 404],
+    ['info', 302],
+  ]);
+  expect(levels(gone.log)).toEqual([
+    ['warn', 503],
+    ['debug', 200],
+  ]);
+});
+
 test('the end of sessions is told, and by whom', async () => {
   const { log, logIn } = createTestApp();
   const me = await logIn();

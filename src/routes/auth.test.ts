@@ -69,6 +69,9 @@ function openBrowser(app: App, language = 'ko') {
     const before = jar.findIndex((it) => it.name === name && it.path === path);
     if (before >= 0) jar.splice(before, 1);
     if (attributes.get('max-age') === '0') return;
+    // What the name promises, browsers insist on (RFC 6265bis §4.1.3.2).
+    const isHosts = attributes.has('secure') && path === '/' && !attributes.has('domain');
+    if (name.startsWith('__Host-') && !(isHosts && url.protocol === 'https:')) return;
     jar.push({ name, value, host: url.hostname, path, secure: attributes.has('secure') });
   }
 
@@ -105,7 +108,7 @@ function openBrowser(app: App, language = 'ko') {
     open,
     begin,
     cookie,
-    states: () => jar.filter(({ name }) => name.startsWith('state-')),
+    states: () => jar.filter(({ name }) => /^(?:__Host-)?state-/.test(name)),
     /** A whole login up to the callback's answer. */
     async logIn(name: string, site = ORIGIN) {
       const callback = await consent(await begin(site), { name });
@@ -189,6 +192,22 @@ describe('a login', () => {
     expect(another.headers.get('Location')).not.toContain(state);
   });
 
+  test('binds the state to the host itself where that is on https', async () => {
+    const { app } = createApp({ env: { PUBLIC_URL: PREFIXED } });
+    const answer = await app.request(`${PREFIXED}/login`);
+    const [cookie, ...more] = answer.headers.getSetCookie();
+    const state = new URL(answer.headers.get('Location')!).searchParams.get('state')!;
+    expect(more).toEqual([]);
+    expect(cookie!.split('; ').sort()).toEqual([
+      'HttpOnly',
+      'Max-Age=600',
+      'Path=/',
+      'SameSite=Lax',
+      'Secure',
+      `__Host-state-${state.slice(0, 8)}=${state}`,
+    ]);
+  });
+
   test('gives the browser a cookie for the whole host', async () => {
     const { answer } = await openBrowser(createApp().app).logIn(newName());
     const cookie = answer.headers.getSetCookie().find((it) => it.startsWith('userId='))!;
@@ -206,11 +225,6 @@ describe('a login', () => {
     const { app } = createApp({ env: { PUBLIC_URL: PREFIXED } });
     const browser = openBrowser(app);
     const name = newName();
-    const login = await app.request(`${PREFIXED}/login`);
-    const state = login.headers.getSetCookie()[0]!.split('; ');
-    expect(state).toContain('Path=/my/memo/oauth2');
-    expect(state).toContain('Secure');
-
     const { answer } = await browser.logIn(name, PREFIXED);
     expect(answer.headers.get('Location')).toBe('/my/memo/');
     const session = answer.headers.getSetCookie().find((it) => it.startsWith('userId='))!;
@@ -218,6 +232,7 @@ describe('a login', () => {
       expect.arrayContaining(['Path=/my/memo', 'Secure', 'HttpOnly', 'SameSite=Lax']),
     );
     expect(await browser.readName(PREFIXED)).toBe(name);
+    expect(browser.states()).toEqual([]);
     // The page without the slash is the same page.
     const page = await browser.open(PREFIXED);
     expect(await page.text()).toContain(`<span class="name">${name}</span>`);
@@ -380,6 +395,60 @@ describe('a login', () => {
     ]) {
       expect(all).not.toContain(secret);
     }
+  });
+});
+
+describe('what any site can put on its pages, be it thirty times, keeps nobody from logging in:', () => {
+  /** Somebody at an address of their own, where ten logins can be begun at once. */
+  function createLimitedApp() {
+    const { app } = createApp({ env: { LOGINS_PER_MINUTE: '20', TRUST_PROXY: '1' } });
+    const network = crypto.randomUUID().slice(0, 4);
+    return { app, address: { 'X-Forwarded-For': `2001:db8:${network}::1` } };
+  }
+
+  const NAVIGATION = {
+    'Sec-Fetch-Mode': 'navigate',
+    'Sec-Fetch-Dest': 'document',
+    'Sec-Fetch-Site': 'cross-site', // as Naver's redirect is
+  };
+
+  test.each<[string, Record<string, string>]>([
+    ['a picture', { 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'image' }],
+    ['a script’s request', { 'Sec-Fetch-Mode': 'cors', 'Sec-Fetch-Dest': 'empty' }],
+    ['a frame', { 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'iframe' }],
+    ['an object', { 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'object' }],
+    ['a prefetch', { 'Sec-Fetch-Mode': 'no-cors', 'Sec-Purpose': 'prefetch' }],
+    ['a page that is rendered beforehand', { ...NAVIGATION, 'Sec-Purpose': 'prefetch;prerender' }],
+    ['a mode alone', { 'Sec-Fetch-Mode': 'websocket' }],
+    ['a destination alone', { 'Sec-Fetch-Dest': 'empty' }],
+  ])('%s', async (_, headers) => {
+    const { app, address } = createLimitedApp();
+    for (const path of ['/login', `/oauth2?state=${randomToken()}&code=c`]) {
+      for (let i = 0; i < 30; i++) {
+        const answer = await app.request(path, { headers: { ...address, ...headers } });
+        expect(answer.status).toBe(400);
+        expect(await answer.json()).toMatchObject({ code: 'bad-request' });
+        expect(answer.headers.getSetCookie()).toEqual([]);
+      }
+    }
+    const browser = openBrowser(app);
+    const init = { headers: { ...address, ...NAVIGATION } };
+    const name = newName();
+    await browser.open(await consent(await browser.begin(ORIGIN, init), { name }), init);
+    expect(await browser.readName()).toBe(name);
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ['a link or a redirect', NAVIGATION],
+    ['a service worker that passes one on', { ...NAVIGATION, 'Sec-Fetch-Dest': 'empty' }],
+    ['a browser that says nothing', {}],
+  ])('but %s is counted', async (_, headers) => {
+    const { app, address } = createLimitedApp();
+    const init = { headers: { ...address, ...headers } };
+    const statuses = [];
+    for (let i = 0; i < 12; i++) statuses.push((await app.request('/login', init)).status);
+    expect(statuses.slice(0, 10)).toEqual(Array(10).fill(302));
+    expect(statuses.at(-1)).toBe(429);
   });
 });
 
@@ -550,6 +619,28 @@ describe('a state', () => {
     expect(browser.cookie('userId')).toBeDefined();
   });
 
+  test('in a cookie that another host of the domain could have set is refused on https', async () => {
+    const { app } = createApp({ env: { PUBLIC_URL: PREFIXED } });
+    const attacker = openBrowser(app);
+    // The attacker's own login, up to the address that would finish it.
+    const callback = await consent(await attacker.begin(PREFIXED), { name: newName() });
+    const [{ name, value }] = attacker.states() as [Cookie];
+    expect(name).toBe(`__Host-state-${value.slice(0, 8)}`);
+    const victim = openBrowser(app);
+    const { host } = new URL(PREFIXED);
+    for (const path of ['/', '/my/memo/oauth2']) {
+      victim.jar.push({ name: name.replace('__Host-', ''), value, host, path, secure: true });
+    }
+    const { token } = naver.calls;
+    const answer = await victim.open(callback);
+    await expectLoginPage(answer, 400, '로그인이 완료되지 않았습니다', PREFIXED);
+    expect(victim.cookie('userId')).toBeUndefined();
+    expect(naver.calls.token).toBe(token);
+
+    expect((await attacker.open(callback)).status).toBe(302);
+    expect(attacker.cookie('userId')).toBeDefined();
+  });
+
   test('without a code, or with a wrong one, ends on a page with a way to log in', async () => {
     const { app } = createApp();
     const browser = openBrowser(app);
@@ -705,9 +796,9 @@ describe('what went wrong is told', () => {
 
 describe('the userId cookie', () => {
   /** What the page and the API answer to these cookies: a person's or nobody's. */
-  async function isLoggedIn(app: App, cookie: string) {
-    const page = await (await app.request('/', { headers: { Cookie: cookie } })).text();
-    const memos = await app.request('/memo', {
+  async function isLoggedIn(app: App, cookie: string, site = ORIGIN) {
+    const page = await (await app.request(`${site}/`, { headers: { Cookie: cookie } })).text();
+    const memos = await app.request(`${site}/memo`, {
       headers: { Cookie: cookie, Accept: 'application/json' },
     });
     expect(memos.status).toBe(page.includes('class="name"') ? 200 : 401);
@@ -728,20 +819,91 @@ describe('the userId cookie', () => {
     expect(await isLoggedIn(app, `userId=${browser.cookie('userId')}`)).toBe(true);
   });
 
-  test('that occurs twice counts as none', async () => {
+  /** What the invitation says of several cookies. */
+  const SEVERAL = {
+    ko: '이 브라우저에 로그인 쿠키가 여러 개 있어',
+    en: 'This browser has several login cookies',
+  };
+
+  test('counts among others of the name that are no session', async () => {
+    const { app, logIn } = createApp();
+    const { cookie: mine } = await logIn();
+    const others = Array.from({ length: 7 }, () => `userId=${randomToken()}`);
+    for (const cookies of [
+      mine,
+      `theme=dark; ${mine}; xuserId=1; userId2=2`,
+      `userId=; ${mine}`,
+      `${mine};userId=`,
+      `userId=32742776; ${mine}`, // as memo.py set it
+      `${mine}; ${mine}`,
+      `${others[0]}; ${mine}`,
+      [...others.slice(0, 4), mine, ...others.slice(4)].join('; '),
+      Array(100).fill(mine).join('; '),
+      [mine, ...Array.from({ length: 100 }, (_, i) => `userId=${i}`)].join('; '),
+    ]) {
+      expect(await isLoggedIn(app, cookies), cookies).toBe(true);
+    }
+  });
+
+  test('of another session beside it counts for neither, and the page says why', async () => {
     const { app, logIn } = createApp();
     const [mine, planted] = [(await logIn()).cookie, (await logIn()).cookie];
-    expect(await isLoggedIn(app, mine)).toBe(true);
-    expect(await isLoggedIn(app, `theme=dark; ${mine}; xuserId=1; userId2=2`)).toBe(true);
-    for (const cookies of [
+    const others = Array.from({ length: 8 }, () => `userId=${randomToken()}`);
+    for (const Cookie of [
       `${mine}; ${planted}`,
-      `${planted}; ${mine}`,
-      `${mine}; ${mine}`,
-      `${mine};${planted}`,
-      `userId=; ${mine}`,
-      `${mine}; userId=`,
+      `${planted};${mine}`,
+      `${mine}; ${planted}; ${mine}`,
+      `${others[0]}; ${planted}; userId=1; ${mine}`,
+      // More than are looked up.
+      [mine, ...others].join('; '),
+      [...others, mine].join('; '),
     ]) {
-      expect(await isLoggedIn(app, cookies)).toBe(false);
+      expect(await isLoggedIn(app, Cookie), Cookie).toBe(false);
+      for (const [language, sentence] of Object.entries(SEVERAL)) {
+        const headers = { Cookie, 'Accept-Language': language };
+        const page = await (await app.request('/', { headers })).text();
+        expect(page).toContain(sentence);
+        expect(page).toContain(`href="${ORIGIN}/login"`);
+      }
+    }
+    const none = await (await app.request('/', { headers: { Cookie: others[0]! } })).text();
+    expect(none).not.toContain(SEVERAL.ko);
+  });
+
+  test('is looked up once, and of many not one is', async () => {
+    const { sessions, logIn } = createApp();
+    const { cookie: mine } = await logIn();
+    const asked: string[] = [];
+    const find = (token: string) => {
+      asked.push(token);
+      return sessions.find(token);
+    };
+    const { app } = createApp({ deps: { sessions: { ...sessions, find } } });
+    await app.request('/', { headers: { Cookie: `${mine}; theme=dark` } });
+    expect(asked).toEqual([mine.slice('userId='.length)]);
+    const many = Array.from({ length: 9 }, () => `userId=${randomToken()}`).join('; ');
+    await app.request('/', { headers: { Cookie: many } });
+    expect(asked).toHaveLength(1);
+  });
+
+  test('that was planted has no say any more after the next login', async () => {
+    const { app, logIn } = createApp({ env: { PUBLIC_URL: PREFIXED } });
+    const browser = openBrowser(app);
+    const name = newName();
+    await browser.logIn(name, PREFIXED);
+    const old = browser.cookie('userId')!;
+    const attacker = await logIn();
+    const value = attacker.cookie.slice('userId='.length);
+    const { host } = new URL(PREFIXED);
+    // As another host of the domain would do it; our own answers cannot take such a cookie away.
+    browser.jar.push({ name: 'userId', value, host, path: '/my', secure: false });
+    expect(await browser.readName(PREFIXED)).toBeUndefined();
+
+    await browser.logIn(name, PREFIXED);
+    expect(await browser.readName(PREFIXED)).toBe(name);
+    expect(browser.jar.filter((cookie) => cookie.name === 'userId')).toHaveLength(2);
+    for (const ended of [old, value]) {
+      expect(await isLoggedIn(app, `userId=${ended}`, PREFIXED)).toBe(false);
     }
   });
 

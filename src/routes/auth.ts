@@ -2,10 +2,11 @@ import { type Context, Hono } from 'hono';
 import { getCookie } from 'hono/cookie';
 import { sendCookie } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
+import { navigationsOnly } from '../middleware/navigations-only.ts';
 import { limitLogins } from '../middleware/rate-limit.ts';
 import { clearSessionCookie, readSession, setSessionCookie } from '../middleware/session.ts';
 import { Problem } from '../problem.ts';
-import { pseudonymOf, randomToken, STATE_LIMIT } from '../sessions.ts';
+import { pseudonymOf, randomToken, type Session, STATE_LIMIT } from '../sessions.ts';
 
 const STATE = /^[\w-]{43}$/;
 
@@ -21,26 +22,30 @@ export function authRoutes({ config, events, limiter, sessions, naver }: Depende
   const app = new Hono<Env>();
   const limited = limitLogins(limiter, config);
   const page = `${config.prefix}/`;
+  const secure = config.publicUrl.startsWith('https:');
   const stateCookie = {
-    path: `${config.prefix}/oauth2`,
+    // Browsers accept the name `__Host-…` only with this path.
+    path: secure ? '/' : `${config.prefix}/oauth2`,
     httpOnly: true,
     // Lax, not Strict: Naver's redirect comes from another site and has to bring the cookie.
     sameSite: 'Lax' as const,
-    secure: config.publicUrl.startsWith('https:'),
+    secure,
   };
 
   // One cookie a state, so that two tabs can log in at once. Its name tells which state it holds.
-  const cookieName = (state: string) => `state-${state.slice(0, 8)}`;
+  // On https it also tells that this host has set it, over https: with a cookie planted by another
+  // host of the domain, or over http, somebody could be logged in as the attacker (login CSRF).
+  const cookieName = (state: string) => `${secure ? '__Host-' : ''}state-${state.slice(0, 8)}`;
 
   // To Naver, with a one-time state that only this browser can bring back.
-  app.get('/login', limited, (c) => {
+  app.get('/login', navigationsOnly(), limited, (c) => {
     const state = randomToken();
     sendCookie(c, cookieName(state), state, { ...stateCookie, maxAge: STATE_LIMIT / 1000 });
     return c.redirect(naver.authorizeUrl(state));
   });
 
   // Back from Naver: the state is checked and used up before anything else happens.
-  app.get('/oauth2', limited, readSession(sessions), async (c) => {
+  app.get('/oauth2', navigationsOnly(), limited, readSession(sessions), async (c) => {
     const state = c.req.query('state') ?? '';
     if (!STATE.test(state)) throw new Problem(400, 'login-expired');
     const mine = getCookie(c, cookieName(state)) ?? '';
@@ -64,7 +69,8 @@ export function authRoutes({ config, events, limiter, sessions, naver }: Depende
 
     const user = await naver.identify(code, state);
     const token = await sessions.begin(user, c.req.header('User-Agent'));
-    await endSession(c);
+    // Also of several, of which none counted: the new one must have no rivals.
+    for (const old of [c.get('session'), ...(c.get('rivals') ?? [])]) await endSession(old);
     setSessionCookie(c, config, token);
     c.set('event', 'login');
     c.set('person', pseudonymOf(user.id));
@@ -72,7 +78,7 @@ export function authRoutes({ config, events, limiter, sessions, naver }: Depende
   });
 
   app.post('/logout', readSession(sessions), async (c) => {
-    await endSession(c);
+    await endSession(c.get('session'));
     if (c.get('session')) c.set('event', 'logout');
     clearSessionCookie(c, config);
     return c.redirect(page, 303);
@@ -83,8 +89,7 @@ export function authRoutes({ config, events, limiter, sessions, naver }: Depende
     return c.redirect(page);
   }
 
-  async function endSession(c: Context<Env>): Promise<void> {
-    const session = c.get('session');
+  async function endSession(session: Session | undefined): Promise<void> {
     if (!session) return;
     await sessions.end(session);
     void events.publishEnd(session.userId);

@@ -4,7 +4,7 @@ import type { Dependencies, Env } from '../env.ts';
 /** How long a result is good for, in ms: many balancers asking at once are one question to Redis. */
 const FRESH = 500;
 
-export function healthRoutes({ checkStorage, shutdown }: Dependencies) {
+export function healthRoutes({ checkStorage, storageWarning, shutdown }: Dependencies) {
   let checked = 0;
   let check: Promise<boolean> = Promise.resolve(false);
 
@@ -22,14 +22,21 @@ export function healthRoutes({ checkStorage, shutdown }: Dependencies) {
 
   const app = new Hono<Env>();
   // The process is alive, whatever becomes of Redis: restarting it would help nobody.
-  app.get('/healthz', (c) => c.text('ok\n'));
+  app.get('/healthz', (c) => {
+    c.set('isHealthCheck', true);
+    return c.text('ok\n');
+  });
 
   // Redis can be read and written, and no shutdown has begun.
-  app.get('/readyz', async (c) =>
-    !shutdown.aborted && (await isStorageReady())
-      ? c.text('ready\n')
-      : c.text('not ready\n', 503, { 'Retry-After': '2' }),
-  );
+  app.get('/readyz', async (c) => {
+    c.set('isHealthCheck', true);
+    if (shutdown.aborted || !(await isStorageReady())) {
+      return c.text('not ready\n', 503, { 'Retry-After': '2' });
+    }
+    // Still ready: to take all targets out would only add an outage to the risk.
+    const warning = storageWarning();
+    return c.text(warning === undefined ? 'ready\n' : `ready\nwarning: ${warning}\n`);
+  });
 
   return app;
 }

@@ -1,0 +1,179 @@
+/** `npm start` and `npm run dev` as a developer has them: in a clone, with npm and all that it starts. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, type TestContext, test } from 'vitest';
+import { findFreePort, findRedis } from './redis.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const TSX = join(ROOT, 'node_modules/tsx/dist/cli.mjs');
+const PATIENCE = 10_000; // ms
+
+let home: string;
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'memo-start-'));
+  await findRedis(); // which may have to unpack one: not each of them at the same time
+});
+afterAll(() => rm(home, { recursive: true, force: true }));
+
+/** A checkout that nobody else builds in. */
+async function clone(): Promise<string> {
+  const folder = await mkdtemp(join(home, 'clone-'));
+  for (const name of ['package.json', 'tsconfig.json', 'src', 'scripts']) {
+    await cp(join(ROOT, name), join(folder, name), { recursive: true });
+  }
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  return folder;
+}
+
+interface Process {
+  pid: number;
+  parent: number;
+  command: string;
+}
+
+/** The processes of this machine that are not dead. */
+async function listProcesses(): Promise<Process[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const all = pids.map(async (pid) => {
+    const read = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+    const [stat, command] = [await read('stat'), await read('cmdline')];
+    const [, state, parent] = /^\d+ \(.*\) (\S) (\d+) /s.exec(stat) ?? [];
+    if (!state || state === 'Z') return [];
+    return [{ pid: Number(pid), parent: Number(parent), command: command.replaceAll('\0', ' ') }];
+  });
+  return (await Promise.all(all)).flat();
+}
+
+/** Runs a command of package.json, or another, in a terminal's way: as a process group of its own. */
+async function run(
+  { expect, onTestFinished }: TestContext,
+  folder: string,
+  command: string,
+  ...args: string[]
+) {
+  const port = await findFreePort();
+  const child: ChildProcess = spawn(command, args, {
+    cwd: folder,
+    env: { PATH: process.env.PATH, HOME: home, PORT: String(port), npm_config_update_notifier: '' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  const known: Process[] = [];
+  const job = {
+    child,
+    port,
+    exited,
+    output: '',
+    /** Resolves when it has said this. */
+    said: (pattern: RegExp) =>
+      expect.poll(() => job.output, { timeout: 2 * PATIENCE }).toMatch(pattern),
+    /** All that it has started by now, and itself, the children behind their parents. */
+    async tree(): Promise<Process[]> {
+      const processes = await listProcesses();
+      const found = processes.filter(({ pid }) => pid === child.pid);
+      for (const { pid } of found) found.push(...processes.filter((it) => it.parent === pid));
+      known.push(...found);
+      return found;
+    },
+    /** Ctrl-C: the terminal sends it to the whole group. */
+    interrupt: () => process.kill(-child.pid!, 'SIGINT'),
+  };
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.on('data', (data) => {
+      job.output += data;
+    });
+  }
+  onTestFinished(async () => {
+    await job.tree();
+    // Those that have lost their parent are in the tree no more.
+    for (const { pid, command } of await listProcesses()) {
+      if (!known.some((it) => it.pid === pid && it.command === command)) continue;
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended just now, with its parent.
+      }
+    }
+  });
+  return job;
+}
+
+const READY = /^memo {3}http:/m;
+
+/** None of these is left, and somebody else can listen on the port. */
+async function expectGone({ expect }: TestContext, tree: Process[], port: number): Promise<void> {
+  const left = async () => {
+    const alive = new Set((await listProcesses()).map(({ pid }) => pid));
+    return tree.filter(({ pid }) => alive.has(pid)).map(({ command }) => command);
+  };
+  await expect.poll(left, { timeout: PATIENCE }).toEqual([]);
+  const server = createServer().listen(port);
+  await once(server, 'listening');
+  server.close();
+}
+
+const COMMANDS: Record<string, [string, ...string[]]> = {
+  'npm start': ['npm', 'start'],
+  'npm run dev': ['npm', 'run', 'dev'],
+  'tsx scripts/start.ts': [process.execPath, TSX, 'scripts/start.ts'],
+};
+
+// The tree of processes is read from /proc.
+describe.skipIf(process.platform !== 'linux').concurrent('what npm has started', () => {
+  test.for(Object.entries(COMMANDS))(
+    'ends with whoever above it is killed: %s',
+    { timeout: 120_000 },
+    async ([, command], context) => {
+      const { expect } = context;
+      const folder = await clone();
+      for (let level = 0, levels = 1; level < levels; level++) {
+        const job = await run(context, folder, ...command);
+        await job.said(READY);
+        const tree = await job.tree();
+        const find = (pattern: RegExp) => tree.filter((it) => pattern.test(it.command));
+        expect(find(/dist\/index\.js/)).toHaveLength(1);
+        expect(find(/redis-server|valkey-server/)).not.toEqual([]);
+        // From the top to the process that has started the server.
+        const above: Process[] = [];
+        let [next] = find(/dist\/index\.js/);
+        while (next?.pid !== job.child.pid) {
+          next = tree.find(({ pid }) => pid === next!.parent);
+          above.unshift(next!);
+        }
+        levels = above.length;
+        process.kill(above[level]!.pid, 'SIGKILL');
+        await expectGone(context, tree, job.port);
+        // The server was not killed: it has finished what it did.
+        expect(job.output).toContain('"msg":"stopped"');
+      }
+    },
+  );
+
+  test('ends by Ctrl-C, the server once, and without an error', async (context) => {
+    const { expect } = context;
+    const job = await run(context, await clone(), 'npm', 'start');
+    await job.said(READY);
+    const tree = await job.tree();
+    job.interrupt();
+    await expectGone(context, tree, job.port);
+    expect(await job.exited).toBe(0);
+    expect(job.output.match(/"msg":"(?:stopping|stopped)"/g)).toHaveLength(2);
+    expect(job.output).not.toMatch(/error/i);
+  });
+
+  test('ends by Ctrl-C also before there is anything that runs', async (context) => {
+    const folder = await clone();
+    await writeFile(join(folder, 'src/index.ts'), 'const = half a sentence');
+    const job = await run(context, folder, 'npm', 'run', 'dev');
+    await job.said(/ERROR/);
+    const tree = await job.tree();
+    job.interrupt();
+    await expectGone(context, tree, job.port);
+  });
+});
