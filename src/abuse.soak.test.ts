@@ -56,9 +56,9 @@ test('bodies that never end, answers that nobody reads and idle connections end'
   const until = { timeout: 150_000, interval: 1000 };
   await expect.poll(() => bodies.every(({ seconds }) => seconds), until).toBe(true);
   for (const { said, seconds } of bodies) {
-    // A request has to be there in 30 s; who is late is found within 5 s.
-    expect(seconds).toBeGreaterThan(29);
-    expect(seconds).toBeLessThan(40);
+    // A byte a second, over 20 s, is too slow.
+    expect(seconds).toBeGreaterThan(19);
+    expect(seconds).toBeLessThan(25);
     expect(said).not.toMatch(/ 20[01] /);
   }
   expect(await redis.llen(`user:${me.id}:memos`)).toBe(1000);

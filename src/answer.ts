@@ -30,6 +30,7 @@ export function answer(
     status,
     headers: Object.assign(c.get('headers'), headers),
   });
+  c.get('flight').hold(typeof body === 'string' ? body.length : (body?.byteLength ?? 0));
   c.set('complete', response);
   return response;
 }

@@ -7,9 +7,11 @@ import type { Assets } from './assets.ts';
 import type { Config } from './config.ts';
 import { type Dependencies, type Env, THEMES, type Theme } from './env.ts';
 import { LANGUAGES, type Language, MESSAGES, type ProblemCode } from './i18n.ts';
+import { SMALL_FLIGHT_BYTES } from './memo/bounds.ts';
 import { parseMemo, versionOf } from './memos.ts';
 import { accessLog } from './middleware/access-log.ts';
 import { commonHeaders } from './middleware/common-headers.ts';
+import { countFlight } from './middleware/flight.ts';
 import { sameOrigin } from './middleware/same-origin.ts';
 import { strictPath } from './middleware/strict-path.ts';
 import { type Draft, ErrorPage } from './pages/error.tsx';
@@ -27,13 +29,15 @@ import { sessionRoutes } from './routes/sessions.tsx';
 import { readSettings, settingsRoutes } from './routes/settings.ts';
 import { trashRoutes } from './routes/trash.tsx';
 import { randomToken } from './sessions.ts';
+import { nextTurn } from './turns.ts';
 
 /** The whole application; it owns nothing, and whoever made `deps` ends them. */
 export function createApp(deps: Dependencies): Hono<Env> {
-  const { config, assets, compress, log, shutdown } = deps;
+  const { config, assets, compress, flights, log, shutdown } = deps;
   const app = new Hono<Env>();
 
   app.use(accessLog(log));
+  app.use(countFlight(flights));
   app.use(commonHeaders(config.publicUrl.startsWith('https:'), shutdown));
   const looks = createLooks(config, assets);
   app.use((c, next) => {
@@ -93,18 +97,25 @@ export function createApp(deps: Dependencies): Hono<Env> {
   }
 
   app.notFound((c) => answerProblem(c, new Problem(404, 'not-found')));
-  app.onError((error, c) => {
+  app.onError(async (error, c) => {
     const problem = toProblem(error);
+    let reason = problem === error ? problem.code : error.message;
     if (problem.code === 'internal' && c.req.raw.signal.aborted) {
-      // Whoever sent this has left in the middle of it: nobody reads the answer.
+      // The client left in the middle of the request: nobody reads the answer.
       return answerProblem(c, new Problem(400, 'bad-request'), 'the client has left');
     }
     if (problem.code === 'internal') {
       // Not the error itself: a Redis error carries its command, and that a person's text.
       log.error({ id: c.get('requestId'), error: error.stack }, 'request failed');
-      return answerProblem(c, problem);
+      reason = problem.code;
     }
-    return answerProblem(c, problem, problem === error ? problem.code : error.message);
+    try {
+      return await answerProblem(c, problem, reason);
+    } catch (full) {
+      // There is no room for a page with the text: the answer is one without it.
+      c.set('form', undefined);
+      return answerProblem(c, toProblem(full));
+    }
   });
   return app;
 }
@@ -152,16 +163,17 @@ const DECISIONS: ProblemCode[] = [
  * A problem as the asker reads it: a page for a browser, else `problem+json` (RFC 9457).
  * @param reason for the log: which check refused the request, or what Redis or Naver said
  */
-function answerProblem(
+async function answerProblem(
   c: Context<Env>,
   problem: Problem,
   reason: string = problem.code,
-): Response | Promise<Response> {
+): Promise<Response> {
   const { status, code, headers, memo } = problem;
   const site = c.get('site');
   c.set('reason', reason);
   const common = Object.assign(c.get('headers'), headers);
   const draft = readDraft(c, problem);
+  if (draft && draft.text.length > SMALL_FLIGHT_BYTES) await nextTurn();
   // The page stays as it is, with what was typed, unless there is something to decide.
   if (site.fragment) common['HX-Push-Url'] = 'false';
   if (site.fragment && !(draft && DECISIONS.includes(code))) {
@@ -170,6 +182,8 @@ function answerProblem(
     return answerPage(c, <ProblemNotice site={site} problem={problem} />, { status });
   }
   if (site.fragment || c.get('form') || acceptsType(c, /^text\/html$/)) {
+    // The browser asks again by itself: ten tabs that are restored at once are no mistake.
+    if (code === 'busy' && c.req.method === 'GET') common.Refresh = '1';
     return answerPage(
       c,
       <ErrorPage site={site} problem={problem} requestId={c.get('requestId')} draft={draft} />,

@@ -2,6 +2,8 @@ import type { HtmlEscapedString } from 'hono/utils/html';
 import type { Assets } from './assets.ts';
 import type { Config } from './config.ts';
 import type { Events } from './events.ts';
+import type { Flight, Flights } from './http/flights.ts';
+import type { Searches } from './http/searches.ts';
 import type { Language, Messages } from './i18n.ts';
 import type { RateLimiter } from './limits.ts';
 import type { MemoStore } from './memos.ts';
@@ -11,6 +13,7 @@ import type { Session, SessionStore } from './sessions.ts';
 
 /** Where the application writes what happened: pino has this shape. */
 export interface Log {
+  debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
@@ -29,12 +32,16 @@ export interface Dependencies {
   limiter: RateLimiter;
   sessions: SessionStore;
   naver: Naver;
+  flights: Flights;
+  searches: Searches;
   assets: Assets;
   /** compresses what is made for one request, so quickly rather than well */
   compress: Compress;
   log: Log;
   /** resolves when Redis can be read and written */
   checkStorage: () => Promise<unknown>;
+  /** what the operator has to know about a Redis that can be used, in a sentence */
+  storageWarning: () => string | undefined;
   /** aborted when the server is about to stop: it is not ready any more, and closes connections */
   shutdown: AbortSignal;
 }
@@ -95,10 +102,24 @@ export type SecurityEvent =
   | 'session-ended'
   | 'sessions-ended';
 
+/** What the application uses of Node's `IncomingMessage`. */
+export interface Incoming {
+  url?: string;
+  socket?: { remoteAddress?: string; bytesRead: number };
+  /** whether all of the body has come */
+  complete: boolean;
+  /** what has come of the body */
+  read(): Uint8Array | null;
+  iterator(options: { destroyOnReturn: boolean }): AsyncIterable<Uint8Array>;
+}
+
 /** Hono's types for our contexts. */
 export interface Env {
   /** of the Node adapter; absent elsewhere */
-  Bindings: { incoming?: { url?: string; socket?: { remoteAddress?: string } } };
+  Bindings: {
+    incoming?: Incoming;
+    outgoing?: { once(event: 'close', listener: () => void): void };
+  };
   Variables: {
     requestId: string;
     site: Site;
@@ -111,8 +132,16 @@ export interface Env {
     complete: Response | undefined;
     /** set by the session middleware */
     session: Session | undefined;
+    /** the sessions of a request that came with cookies of more than one, so that none counts */
+    rivals: Session[] | undefined;
+    /** counts what the request holds */
+    flight: Flight;
     /** what was posted by a form, so that no error loses it */
     form: Form | undefined;
+    /** what was posted as JSON, not parsed yet */
+    json: Uint8Array | undefined;
+    /** a health check, for the log */
+    isHealthCheck: true | undefined;
     /** why the request was refused or failed, for the log: a problem's code, or what Redis or Naver said */
     reason: string | undefined;
     /** what became of somebody's login, for the log */

@@ -14,6 +14,7 @@ import {
   compare,
   connectTo,
   expectReady,
+  navigate,
   type Person,
   startWriters,
 } from './testing/stage.ts';
@@ -163,10 +164,10 @@ test('a failover that is told while the server asks who is primary does not end 
   onTestFinished(() => hearer.disconnect());
   await hearer.subscribe('+switch-master');
   const told = new Promise((resolve) => hearer.once('message', resolve));
-  // The server's two connections listen, too.
+  // The server's three connections listen, too.
   await expect
     .poll(async () => String(await sentinel.client('LIST', 'TYPE', 'PUBSUB')))
-    .toSatisfy((list: string) => list.match(/ sub=1 /g)?.length === 3);
+    .toSatisfy((list: string) => list.match(/ sub=1 /g)?.length === 4);
   // It goes on asking until the wire is good again, and hears of the failover on the wires that it has.
   proxy.set({ deaf: true });
   await primary.kill();
@@ -306,7 +307,7 @@ async function useEverything(url: string, person: Person, redis: Cluster): Promi
   expect(trash.map((memo) => JSON.parse(memo).text)).toEqual(['버린 글']);
   await post('/trash/empty', {});
   await post('/settings', { theme: 'dark' });
-  await send(302, 'GET', '/login');
+  expect((await navigate(`${url}/login`)).status).toBe(302);
 
   expect(await redis.exists(`user:${person.id}:trash`)).toBe(0);
   expect(await redis.smembers(`user:${person.id}:pins`)).toEqual([String(id)]);

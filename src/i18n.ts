@@ -4,6 +4,8 @@ const ko = {
   title: '메모',
   tagline: '적어 두면, 어느 기기에서든 다시 찾습니다.',
   login: '네이버 로그인',
+  severalLogins:
+    '이 브라우저에 로그인 쿠키가 여러 개 있어, 어느 계정의 메모인지 알 수 없습니다. 브라우저 설정에서 이 사이트의 쿠키를 삭제하거나 다시 로그인해 주세요.',
   logout: '로그아웃',
   skip: '본문으로 건너뛰기',
   greeting: (name: string) => `${name}님의 메모`,
@@ -148,6 +150,7 @@ const ko = {
     ],
     'too-many-pins': ['더 고정할 수 없습니다', '메모는 100개까지 고정할 수 있습니다.'],
     'too-many': ['너무 자주 요청했습니다', '잠시 후 다시 시도해 주세요.'],
+    busy: ['지금은 요청이 많습니다', '잠시 후 다시 시도해 주세요. 저장된 메모는 안전합니다.'],
     'storage-down': [
       '지금은 저장소에 연결할 수 없습니다',
       '잠시 후 다시 시도해 주세요. 저장된 메모는 안전합니다.',
@@ -155,6 +158,10 @@ const ko = {
     'storage-full': [
       '저장 공간이 가득 찼습니다',
       '지금은 새로 저장할 수 없지만, 저장된 메모는 그대로 볼 수 있습니다.',
+    ],
+    'person-full': [
+      '이 계정의 저장 공간이 가득 찼습니다',
+      '저장하지 못했습니다. 휴지통을 비우거나 긴 메모를 영구 삭제한 뒤 다시 저장해 주세요.',
     ],
     internal: ['문제가 생겼습니다', '잠시 후 다시 시도해 주세요.'],
     'login-refused': ['로그인을 취소했습니다', '메모를 쓰려면 다시 로그인해 주세요.'],
@@ -180,6 +187,8 @@ const en: Messages = {
   title: 'memo',
   tagline: 'Write it down, find it again on any device.',
   login: 'Log in with Naver',
+  severalLogins:
+    'This browser has several login cookies, so we cannot tell whose memos to show. Delete this site’s cookies in the browser’s settings, or log in again.',
   logout: 'Log out',
   skip: 'Skip to content',
   greeting: (name) => `${name}’s memos`,
@@ -318,6 +327,10 @@ const en: Messages = {
     ],
     'too-many-pins': ['No more memos can be pinned', 'Up to 100 memos can be pinned.'],
     'too-many': ['Too many requests', 'Please try again in a moment.'],
+    busy: [
+      'There is too much to do right now',
+      'Please try again in a moment. Saved memos are safe.',
+    ],
     'storage-down': [
       'The storage cannot be reached right now',
       'Please try again in a moment. Saved memos are safe.',
@@ -325,6 +338,10 @@ const en: Messages = {
     'storage-full': [
       'The storage is full',
       'Nothing new can be saved right now; what is saved can still be read.',
+    ],
+    'person-full': [
+      'Your storage is full',
+      'Nothing was saved. Empty the trash or delete long memos for good, then save again.',
     ],
     internal: ['Something went wrong', 'Please try again in a moment.'],
     'login-refused': ['The login was cancelled', 'Log in again to write memos.'],

@@ -68,12 +68,16 @@ const DISCONNECTED = new RegExp(
   ].join('|'),
 );
 
+/** What is said of a reply that comes, but too slowly: the server itself is too busy. */
+export const TOO_SLOW = 'Replies are read too slowly';
+
 /** Turns whatever was thrown into a problem; what nobody foresaw is `internal`. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof NaverError) return NAVER_PROBLEMS[error.failure]();
   if (error instanceof Error) {
     const code = error.name === 'ReplyError' ? (REDIS_CODE.exec(error.message)?.[1] ?? '') : '';
+    if (error.message === TOO_SLOW) return new Problem(503, 'busy', RETRY_SOON);
     if (code === 'OOM') return new Problem(507, 'storage-full');
     if (PASSING.includes(code) || DISCONNECTED.test(`${error.name}: ${error.message}`)) {
       return new Problem(503, 'storage-down', RETRY_SOON);

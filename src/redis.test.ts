@@ -4,11 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { findFreePort, findRedis, type PrivateRedis, startRedis } from '../scripts/redis.ts';
 import { readConfig } from './config.ts';
 import { createMemoStore, parseMemo } from './memos.ts';
-import { checkRedis, connectRedis } from './redis.ts';
+import { checkRedis, connectRedis, watchEviction } from './redis.ts';
 import { createSessionStore } from './sessions.ts';
 import { newId } from './testing/app.ts';
 
@@ -103,6 +103,66 @@ test('a cluster of three, over all of which the keys spread', async () => {
   await useStores(client);
   const sizes = await Promise.all(clients.map((node) => node.dbsize()));
   for (const size of sizes) expect(size).toBeGreaterThan(5);
+});
+
+describe('a Redis whose memory is full', () => {
+  /** What is said of one that is connected. */
+  async function watch(redisUrl: string) {
+    const { client } = await connect(redisUrl);
+    const log: string[] = [];
+    const warning = watchEviction(client, {
+      error: (fields, message) => log.push(JSON.stringify({ message, ...fields })),
+    });
+    await client.get('x'); // answered behind what was asked about it
+    return { client, log, warning };
+  }
+
+  test('is warned of where it would delete memos, each time it is connected', async () => {
+    const redis = await start('evicting', { 'maxmemory-policy': 'allkeys-lfu' });
+    const { log, warning } = await watch(redis.url);
+    expect(warning()).toMatch(/may delete memos .*allkeys-lfu.* noeviction/);
+    expect(log.map((line) => JSON.parse(line))).toEqual([
+      { message: warning(), policy: 'allkeys-lfu' },
+    ]);
+
+    const admin = new Redis(redis.url);
+    onTestFinished(() => admin.disconnect());
+    await admin.config('SET', 'maxmemory-policy', 'allkeys-random');
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await expect.poll(warning).toContain('allkeys-random');
+    await admin.config('SET', 'maxmemory-policy', 'noeviction');
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await expect.poll(warning).toBeUndefined();
+    expect(log).toHaveLength(2);
+  });
+
+  test('is warned of in a cluster, too', async () => {
+    const node = await start('evicting-node', {
+      'cluster-enabled': 'yes',
+      'cluster-announce-ip': '127.0.0.1', // which it would learn from others
+      'maxmemory-policy': 'allkeys-lru',
+    });
+    const admin = new Redis(node.url);
+    onTestFinished(() => admin.disconnect());
+    await admin.cluster('ADDSLOTSRANGE', 0, 16383);
+    await expect.poll(() => admin.cluster('INFO'), { timeout: 20_000 }).toContain('state:ok');
+    const { warning } = await watch(`redis+cluster://${auth}127.0.0.1:${node.port}`);
+    await expect.poll(warning).toContain('allkeys-lru');
+  });
+
+  test('is nothing to warn of where it deletes no memos, or where one may not ask', async () => {
+    const redis = await start('keeping', { 'maxmemory-policy': 'volatile-lru' });
+    const keeping = await watch(redis.url);
+    const admin = new Redis(redis.url);
+    onTestFinished(() => admin.disconnect());
+    await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    await admin.call('ACL', 'SETUSER', 'memo', 'on', '>secret', '~*', '+@all', '-info');
+    const silent = await watch(`redis://memo:secret@127.0.0.1:${redis.port}`);
+    for (const { log, warning } of [keeping, silent]) {
+      expect(warning()).toBeUndefined();
+      expect(log).toEqual([]);
+    }
+  });
 });
 
 test('what came while the server was busy is an answer, and what did not come is given up', async () => {

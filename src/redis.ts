@@ -1,10 +1,13 @@
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Cluster, type Command, Redis, type RedisOptions } from 'ioredis';
 import type { RedisTarget } from './config.ts';
+import { COMMAND_MS } from './memo/bounds.ts';
+import { TOO_SLOW } from './problem.ts';
 
-/** No request waits longer than this for Redis, in ms. */
-const COMMAND_TIMEOUT = 1000;
+/** As ioredis says it. */
+const TIMED_OUT = 'Command timed out';
 
 /** A client that was ended by a failover connects anew after this, in ms. */
 const RESUME_DELAY = 100;
@@ -106,7 +109,7 @@ function refineSending(client: Redis | Cluster): void {
     return;
   }
   const { sendCommand } = client;
-  const waitFor = createPatience();
+  const waitFor = createPatience(client);
   client.sendCommand = (command, pipeline) => {
     const { stream } = client;
     if (stream && !stream.writableCorked) {
@@ -121,24 +124,32 @@ function refineSending(client: Redis | Cluster): void {
 
 /**
  * As ioredis's `commandTimeout`, with one timer for all, and what came while the server was too
- * busy to look is read first: its own hurry is not Redis's silence.
+ * busy to look is read first: its own hurry is not Redis's silence. Nor is a reply that waits behind
+ * long ones, while those are coming: it gets as much time again, and then it is the server that is
+ * too slow.
  * @returns to be called with each command when it has been sent
  */
-function createPatience(): (command: Command) => void {
-  const waiting: { command: Command; end: number }[] = [];
+function createPatience(client: Redis): (command: Command) => void {
+  const waiting: { command: Command; end: number; bytesRead: number; isExtended?: boolean }[] = [];
   let timer: NodeJS.Timeout | undefined;
+  const countRead = () => (client.stream as Socket | undefined)?.bytesRead ?? 0;
   const giveUp = () => {
     const now = performance.now();
     while (waiting[0] && (waiting[0].command.isSettled || waiting[0].end <= now)) {
-      const { command } = waiting.shift()!;
-      if (!command.isSettled) command.reject(new Error('Command timed out'));
+      const { command, bytesRead, isExtended } = waiting.shift()!;
+      if (command.isSettled) continue;
+      const isSilent = countRead() === bytesRead;
+      if (isSilent || isExtended) command.reject(new Error(isSilent ? TIMED_OUT : TOO_SLOW));
+      else {
+        waiting.push({ command, end: now + COMMAND_MS, bytesRead: countRead(), isExtended: true });
+      }
     }
     timer = waiting[0] && setTimeout(setImmediate, waiting[0].end - now, giveUp);
   };
   return (command) => {
     while (waiting[0]?.command.isSettled) waiting.shift();
-    waiting.push({ command, end: performance.now() + COMMAND_TIMEOUT });
-    if (!timer) timer = setTimeout(setImmediate, COMMAND_TIMEOUT, giveUp);
+    waiting.push({ command, end: performance.now() + COMMAND_MS, bytesRead: countRead() });
+    if (!timer) timer = setTimeout(setImmediate, COMMAND_MS, giveUp);
   };
 }
 
@@ -222,13 +233,40 @@ export async function checkRedis(redis: Redis | Cluster): Promise<void> {
 }
 
 /**
- * A second connection to the same Redis, for subscriptions. It reports nothing: what happens to it
- * happens to the first one, too.
+ * Asks each Redis that is connected what it does when its memory is full, and logs an error if it
+ * would delete whatever it likes (`maxmemory-policy` `allkeys-*`): memos, too. It may be a shared one,
+ * so this is the operator's to change. In a cluster any node is asked; one that may not be asked is no
+ * error. Not by CONFIG, which hosted ones forbid.
+ * @returns the warning about the present one, if there is any
  */
-export async function connectSubscriber(redis: Redis | Cluster): Promise<Redis | Cluster> {
-  const subscriber = redis instanceof Cluster ? redis.duplicate() : redis.duplicate();
-  refine(subscriber);
-  subscriber.on('error', () => {});
-  await subscriber.connect().catch(() => {});
-  return subscriber;
+export function watchEviction(
+  redis: Redis | Cluster,
+  log: Pick<ConnectionLog, 'error'>,
+): () => string | undefined {
+  let warning: string | undefined;
+  const ask = async () => {
+    if (redis instanceof Cluster) await connectNodes(redis);
+    const info = await redis.info('memory').catch(() => '');
+    const policy = /^maxmemory_policy:(allkeys-\S+)/m.exec(info)?.[1];
+    warning = policy && `Redis may delete memos (maxmemory-policy ${policy}): set it to noeviction`;
+    if (warning) log.error({ policy }, warning);
+  };
+  redis.on('ready', ask);
+  if (redis.status === 'ready') void ask();
+  return () => warning;
+}
+
+/**
+ * Another connection to the same Redis, for subscriptions or long replies. It reports nothing: what
+ * happens to it happens to the first one, too.
+ */
+export async function connectAnother(redis: Redis | Cluster): Promise<Redis | Cluster> {
+  const another = redis instanceof Cluster ? redis.duplicate() : redis.duplicate();
+  refine(another);
+  another.on('error', () => {});
+  // One that only reads would not notice that its Redis is a replica now: it leaves with the first.
+  redis.on('close', () => another instanceof Redis && another.disconnect(true));
+  await another.connect().catch(() => {});
+  if (another instanceof Cluster) await connectNodes(another);
+  return another;
 }

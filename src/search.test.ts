@@ -1,12 +1,20 @@
 import { expect, test } from 'vitest';
 import { createSearch } from './search.ts';
 
+/** Where the words are. */
+function find(query: string, text: string) {
+  const finding = createSearch(query)!.find(text);
+  for (;;) {
+    const { done, value } = finding.next();
+    if (done) return value;
+  }
+}
 const finds = (query: string, text: string) => createSearch(query)?.matches(text);
 /** The text with what was found in brackets. */
 const mark = (query: string, text: string) => {
   let marked = '';
   let end = 0;
-  for (const [from, to] of createSearch(query)!.find(text)) {
+  for (const [from, to] of find(query, text)) {
     marked += `${text.slice(end, from)}[${text.slice(from, to)}]`;
     end = to;
   }
@@ -74,7 +82,7 @@ test.each([
   ['가', '가'.normalize('NFD'), `[${'가'.normalize('NFD')}]`],
   ['fi', 'ﬁsh', '[ﬁ]sh'],
   ['🥛', '👩‍👩‍👧 🥛', '👩‍👩‍👧 [🥛]'],
-  ['i', 'İi', '[İ][i]'],
+  ['i', 'İi', '[İi]'],
   ['ガ', 'ｶﾞｶ', '[ｶﾞ]ｶ'],
 ])('%s marks %s', (query, text, marked) => {
   expect(mark(query, text)).toBe(marked);
@@ -85,7 +93,7 @@ test.each(['가'.repeat(100), 'ㄱ'.repeat(100), '(a+)+$', '간'.repeat(99), '�
   (query) => {
     const search = createSearch(query)!;
     expect(search.matches('가'.repeat(20_000))).toBe(/^[가ㄱ]/.test(query));
-    expect(search.find('가'.repeat(20_000)).length > 0).toBe(/^[가ㄱ]/.test(query));
+    expect(find(query, '가'.repeat(20_000)).length > 0).toBe(/^[가ㄱ]/.test(query));
   },
 );
 
@@ -95,6 +103,6 @@ test.each(['\u0316\u0301', '\u0f71\u0f72\u0301', '\uff9e\u0334'])(
     const search = createSearch('끝')!;
     const text = `${unit.repeat(150_000)}끝`;
     expect(search.matches(text)).toBe(true);
-    expect(search.find(text)).toEqual([[text.length - 1, text.length]]);
+    expect(find('끝', text)).toEqual([[text.length - 1, text.length]]);
   },
 );

@@ -11,11 +11,7 @@ import {
   disassemble,
   disassembleCompleteCharacter,
 } from 'es-hangul';
-
-/** Words that are looked for at the most; more are ignored. */
-const WORD_LIMIT = 10;
-/** Longest query, in code points. */
-export const QUERY_LIMIT = 100;
+import { QUERY_WORDS } from './memo/bounds.ts';
 
 const SYLLABLE = /^[가-힣]$/;
 const JAMO = /^[\u3131-\u318e]$/;
@@ -25,18 +21,22 @@ const FINAL_STEP = 28; // syllables that begin with the same consonant and vowel
 export interface Search {
   /** whether a text has every word */
   matches(text: string): boolean;
-  /** where in a text the words are: [start, end) in UTF-16 code units, ascending, not overlapping */
-  find(text: string): [start: number, end: number][];
+  /**
+   * Where in a text the words are: [start, end) in UTF-16 code units, ascending, with gaps between.
+   * A long text takes its time: it yields now and then, so that others can have their turn.
+   */
+  find(text: string): Generator<'', [start: number, end: number][]>;
 }
 
-/** @returns undefined when the query has no words */
+/**
+ * @param query at most `QUERY_LENGTH`
+ * @returns undefined when it has no words
+ */
 export function createSearch(query: string): Search | undefined {
-  const words = [...query]
-    .slice(0, QUERY_LIMIT)
-    .join('')
+  const words = query
     .split(/\s+/)
     .filter((word) => word !== '')
-    .slice(0, WORD_LIMIT)
+    .slice(0, QUERY_WORDS)
     .map(wordPattern);
   if (words.length === 0) return undefined;
   const patterns = words.map((word) => new RegExp(word, 'u'));
@@ -46,13 +46,16 @@ export function createSearch(query: string): Search | undefined {
       const folded = fold(text);
       return patterns.every((pattern) => pattern.test(folded));
     },
-    find(text) {
-      const { folded, starts, ends } = foldWithOrigins(text);
+    *find(text) {
+      const { folded, starts, ends } = yield* foldWithOrigins(text);
       const found: [number, number][] = [];
       for (const { 0: match, index } of folded.matchAll(any)) {
         const start = starts[index]!;
-        // One character can fold to several, and be found more than once.
-        if (start >= (found.at(-1)?.[1] ?? 0)) found.push([start, ends[index + match.length - 1]!]);
+        const end = ends[index + match.length - 1]!;
+        const last = found.at(-1);
+        // One character can fold to several, and be found more than once; neighbours are one mark.
+        if (last && start <= last[1]) last[1] = Math.max(last[1], end);
+        else found.push([start, end]);
       }
       return found;
     },
@@ -78,20 +81,28 @@ function fold(text: string): string {
  * The folded text, and for each of its code units where in the original its character starts and
  * ends. Folding goes by what one sees as a character, so that none is split.
  */
-function foldWithOrigins(text: string): { folded: string; starts: number[]; ends: number[] } {
+function* foldWithOrigins(
+  text: string,
+): Generator<'', { folded: string; starts: number[]; ends: number[] }> {
   let folded = '';
   const starts: number[] = [];
   const ends: number[] = [];
-  for (const { 0: character, index } of text.matchAll(/[\u1100-\u11ff]+|.[\p{M}ﾞﾟ]*/gsu)) {
+  let count = 0;
+  for (const { 0: character, index, groups } of text.matchAll(CHARACTERS)) {
     const part = fold(character);
+    const isPlain = groups?.plain !== undefined;
     for (let i = 0; i < part.length; i++) {
-      starts.push(index);
-      ends.push(index + character.length);
+      starts.push(isPlain ? index + i : index);
+      ends.push(isPlain ? index + i + 1 : index + character.length);
     }
     folded += part;
+    if (++count % 256 === 0) yield '';
   }
   return { folded, starts, ends };
 }
+
+/** Runs of what folds to itself or to small letters, one to one; else, what one sees as a character. */
+const CHARACTERS = /(?<plain>[\n -~가-힣]+)(?![\p{M}ﾞﾟ])|[\u1100-\u11ff]+|.[\p{M}ﾞﾟ]*/gsu;
 
 /** The source of a regular expression for a folded text. */
 function wordPattern(word: string): string {

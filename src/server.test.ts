@@ -11,6 +11,7 @@ import { startNaverStandIn } from '../scripts/naver.ts';
 import { findFreePort, type PrivateRedis, startRedis } from '../scripts/redis.ts';
 import { createSessionStore, randomToken } from './sessions.ts';
 import { type Server, spawnServer, startServer } from './testing/server.ts';
+import { navigate } from './testing/stage.ts';
 
 const HTML = { Accept: 'text/html' };
 const JSON_ONLY = { Accept: 'application/json' };
@@ -209,8 +210,11 @@ describe('the log', () => {
   test('does not stop the server when nobody reads it any more', async () => {
     const server = await startServer();
     server.child.stdout!.pause();
-    // More than a pipe and its reader hold: half a megabyte of paths.
-    for (let i = 0; i < 64; i++) expect(await statusOf(server, `/${'x'.repeat(8000)}`)).toBe(404);
+    // More than a pipe and its reader hold: half a megabyte of lines.
+    for (let i = 0; i < 20; i++) {
+      const burst = Array.from({ length: 100 }, () => statusOf(server, `/${'x'.repeat(200)}`));
+      expect(new Set(await Promise.all(burst))).toEqual(new Set([404]));
+    }
     expect(await server.stop()).toBe(0);
   });
 
@@ -236,7 +240,9 @@ describe('the log', () => {
     await ask(server, '/?secret=1');
     await ask(server, '/memo?limit=5');
     await ask(server, '/nowhere', { method: 'POST' });
-    await ask(server, '/healthz');
+    await ask(server, '/healthz'); // asked all day long: not logged
+    await ask(server, '/readyz');
+    await ask(server, '/assets/app.js');
     const requests = () => server.lines.filter((line) => line.includes('"msg":"request"'));
     await until(4, () => requests().length);
     const parsed = requests().map((line) => JSON.parse(line));
@@ -244,7 +250,7 @@ describe('the log', () => {
       ['GET', '/', 200],
       ['GET', '/memo', 302],
       ['POST', '/nowhere', 404],
-      ['GET', '/healthz', 200],
+      ['GET', '/assets/app.js', 404],
     ]);
     for (const { id, ms, time } of parsed) {
       expect(id).toMatch(/^[\w-]{8,}$/);
@@ -277,7 +283,7 @@ describe('the log', () => {
 
     /** Logs in from the first click to the page. */
     async function logInWithNaver() {
-      const login = await ask(server, '/login');
+      const login = await navigate(`http://127.0.0.1:${server.port}/login`);
       const authorize = new URL(login.headers.get('Location')!);
       const state = authorize.searchParams.get('state')!;
       const agreed = await fetch(`${naver.url}/oauth2.0/consent`, {
@@ -292,9 +298,8 @@ describe('the log', () => {
       });
       const callback = new URL(agreed.headers.get('Location')!);
       const cookie = login.headers.getSetCookie()[0]!.split(';', 1)[0]!;
-      const answer = await ask(server, callback.pathname + callback.search, {
-        headers: { ...HTML, Cookie: cookie },
-      });
+      const back = `http://127.0.0.1:${server.port}${callback.pathname}${callback.search}`;
+      const answer = await navigate(back, { ...HTML, Cookie: cookie });
       return { state, code: callback.searchParams.get('code')!, answer };
     }
 
@@ -470,6 +475,23 @@ describe('requests that no browser makes', () => {
   });
 });
 
+test('a Redis that may delete memos is served, with an error in the log and a warning at /readyz', async () => {
+  const redis = await startOwnRedis();
+  const admin = connect(redis.url);
+  await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
+  const server = await startServer({ REDIS_URL: redis.url });
+  const { level, msg } = JSON.parse(await server.line(/may delete memos/));
+  expect(level).toBe(50);
+  const ready = () => ask(server, '/readyz').then(textOf);
+  expect(await ready()).toEqual({ status: 200, body: `ready\nwarning: ${msg}\n` });
+
+  // The operator does as it says, and the next connection finds it done.
+  await admin.config('SET', 'maxmemory-policy', 'noeviction');
+  await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await until('ready\n', async () => (await ready()).body);
+  expect(server.lines.filter((line) => line.includes('may delete memos'))).toHaveLength(1);
+});
+
 /** A request by Node's own client, which leaves the connection to the caller. */
 async function send(port: number, options: http.RequestOptions, body?: string) {
   const request = http.request({ host: '127.0.0.1', port, ...options });
@@ -620,17 +642,20 @@ describe.concurrent('with a Redis of its own, the server', () => {
 
   test('has every memo that it acknowledged before Redis was killed', async () => {
     const { server, redis, person } = stages.get('crash')!;
-    const texts = Array.from({ length: 40 }, (_, i) => `메모 ${i}`);
-    const statuses = Promise.all(
-      texts.map(async (text, i) => {
-        const { status } = await person.write(text);
+    const statuses: [text: string, status: number][] = [];
+    let next = 0;
+    // As many at once as one person may have under way.
+    const writers = Array.from({ length: 8 }, async () => {
+      for (let i = next++; i < 40; i = next++) {
+        const { status } = await person.write(`메모 ${i}`);
+        statuses.push([`메모 ${i}`, status]);
         if (i === 10) await redis.kill();
-        return [text, status] as const;
-      }),
-    );
-    const acknowledged = (await statuses).filter(([, status]) => status === 201);
+      }
+    });
+    await Promise.all(writers);
+    const acknowledged = statuses.filter(([, status]) => status === 201);
     expect(acknowledged.length).toBeGreaterThan(0);
-    for (const [, status] of await statuses) expect([201, 503]).toContain(status);
+    for (const [, status] of statuses) expect([201, 503]).toContain(status);
 
     const { dir, port, password } = redis;
     const again = await startRedis({ dir, port, password });

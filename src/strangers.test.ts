@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { parseMemo } from './memos.ts';
 import { createSessionStore } from './sessions.ts';
-import { connect, createTestApp, ORIGIN } from './testing/app.ts';
+import { connect, createTestApp, newId, ORIGIN } from './testing/app.ts';
 
 const DAY = 24 * 60 * 60 * 1000; // ms
 const SECRET = '아무도 보면 안 되는 글';
@@ -151,8 +151,12 @@ describe('the cookie is', () => {
     },
     forged: async () => `userId=${'A'.repeat(43)}`,
     'the hash that Redis holds': async (victim) => `userId=${victim.hash}`,
-    'there twice': async (victim) => `userId=${victim.token}; userId=${'A'.repeat(43)}`,
-    'there twice, the same': async (victim) => `userId=${victim.token}; userId=${victim.token}`,
+    'beside that of another session': async (victim) => {
+      const other = await sessions.begin({ id: newId(), name: '남' });
+      return `userId=${victim.token}; userId=${other}`;
+    },
+    'one of more than are looked up': async (victim) =>
+      [victim.token, ...'ABCDEFGH'].map((it) => `userId=${it.padEnd(43, 'A')}`).join('; '),
     'the raw user id, as memo.py had it': async (victim) => `userId=${victim.id}`,
     quoted: async (victim) => `userId="${victim.token}"`,
     'under another name': async (victim) => `UserId=${victim.token}; xuserId=${victim.token}`,

@@ -8,7 +8,10 @@ export type Token =
 export interface Line {
   /** undefined: not a task */
   done?: boolean | undefined;
-  tokens: Token[];
+  /** where its tokens begin in the text */
+  start: number;
+  /** in order, once */
+  tokens: Iterable<Token>;
 }
 
 type Range = [start: number, end: number];
@@ -22,19 +25,20 @@ const AFTER_LINK = /[.,;:!?…·\p{Pe}\p{Pf}]/u;
 const TAG = /(?<![\p{L}\p{N}_#&/])#[\p{L}\p{N}\p{M}_-]{1,50}/gu;
 
 /**
- * Splits a text into lines, and those into what is shown.
+ * Splits a text into lines, and those into what is shown, one line at a time: whoever shows no more
+ * need not have the rest split.
  * @param marks where the search found something, ascending
  */
-export function parseText(text: string, marks: Range[] = []): Line[] {
+export function* parseText(text: string, marks: Range[] = []): Generator<Line> {
   let offset = 0;
-  return text.split('\n').map((source) => {
-    const start = offset;
-    offset += source.length + 1;
+  for (const source of text.split('\n')) {
     const task = TASK.exec(source);
-    const from = task ? start + task[0].length : start;
-    const tokens = parseLine(text, [from, start + source.length], marks);
-    return task ? { done: task[2] !== ' ', tokens } : { tokens };
-  });
+    const start = offset + (task ? task[0].length : 0);
+    offset += source.length;
+    const tokens = start === offset ? [] : parseLine(text, [start, offset], marks);
+    yield task ? { done: task[2] !== ' ', start, tokens } : { start, tokens };
+    offset++;
+  }
 }
 
 /**
@@ -49,38 +53,42 @@ export function setTask(text: string, line: number, done: boolean): string | und
   return lines.join('\n');
 }
 
-function parseLine(text: string, [from, to]: Range, marks: Range[]): Token[] {
+/** The tokens of one line, as they are asked for: a hostile line has thousands. */
+function* parseLine(text: string, [from, to]: Range, marks: Range[]): Generator<Token> {
   const line = text.slice(from, to);
-  const found: { kind: 'link' | 'tag'; range: Range }[] = [];
-  for (const { 0: match, index } of line.matchAll(LINK)) {
-    const href = trimLink(match);
-    if (URL.canParse(href)) found.push({ kind: 'link', range: [index, index + href.length] });
-  }
-  const links = found.map(({ range }) => range);
-  let next = 0;
-  for (const { 0: match, index } of line.matchAll(TAG)) {
-    // A tag ends where an address begins, and there is none inside of one.
-    while (next < links.length && links[next]![1] <= index) next++;
-    const end = Math.min(index + match.length, links[next]?.[0] ?? Number.POSITIVE_INFINITY);
-    if (end - index > 1) found.push({ kind: 'tag', range: [index, end] });
-  }
-  found.sort((a, b) => a.range[0] - b.range[0]);
-
-  const tokens: Token[] = [];
   let end = 0;
-  const parts = (range: Range) => split(text, [from + range[0], from + range[1]], marks);
-  const plain = (range: Range) => {
-    for (const part of parts(range)) tokens.push({ kind: 'text', ...part });
-  };
-  for (const { kind, range } of found) {
-    plain([end, range[0]]);
-    const source = line.slice(...range);
-    if (kind === 'link') tokens.push({ kind, href: source, parts: parts(range) });
-    else tokens.push({ kind, tag: source, parts: parts(range) });
+  const cut = (range: Range) => split(text, [from + range[0], from + range[1]], marks);
+  function* showUntil(next: number): Generator<Token> {
+    for (const part of cut([end, next])) yield { kind: 'text', ...part };
+    end = next;
+  }
+  function* showLink(range: Range): Generator<Token> {
+    yield* showUntil(range[0]);
+    yield { kind: 'link', href: line.slice(...range), parts: cut(range) };
     end = range[1];
   }
-  plain([end, line.length]);
-  return tokens;
+
+  const links = findLinks(line);
+  let link = links.next().value;
+  for (const { 0: match, index } of line.includes('#') ? line.matchAll(TAG) : []) {
+    for (; link && link[0] <= index; link = links.next().value) yield* showLink(link);
+    // A tag ends where an address begins, and there is none inside of one.
+    const stop = Math.min(index + match.length, link ? link[0] : line.length);
+    if (index < end || stop - index < 2) continue;
+    yield* showUntil(index);
+    yield { kind: 'tag', tag: line.slice(index, stop), parts: cut([index, stop]) };
+    end = stop;
+  }
+  for (; link; link = links.next().value) yield* showLink(link);
+  yield* showUntil(line.length);
+}
+
+function* findLinks(line: string): Generator<Range, undefined> {
+  if (!line.includes('http')) return;
+  for (const { 0: match, index } of line.matchAll(LINK)) {
+    const href = trimLink(match);
+    if (URL.canParse(href)) yield [index, index + href.length];
+  }
 }
 
 /** Without the sentence's punctuation, but with a bracket that was opened within the address. */

@@ -1,29 +1,60 @@
-/** How long one request works on before others get their turn, in ms. */
-const TURN = 8;
+import { TURN_MS } from './memo/bounds.ts';
 
 /**
- * For work in many pieces: asked between them, it gives a pause to await when this has taken long,
- * in which others have their turn. A server that is busy for seconds answers nobody, and takes
- * Redis for lost.
+ * Turns for long work: all of it together takes at most `TURN_MS` of each round of the event loop,
+ * however many requests are at it, so that others are answered in between. A server that is busy
+ * for seconds answers nobody, and mistakes its own hurry for Redis's silence.
  */
-export function takeTurns(): () => Promise<void> | undefined {
-  let started = performance.now();
+const waiting: (() => void)[] = [];
+/** When the present turn is over, in ms; 0: no work has begun in this round. */
+let turnEnd = 0;
+
+/** After the events that wait: where there is `setImmediate`, without a timer's millisecond. */
+const nextRound: (callback: () => void) => unknown = globalThis.setImmediate ?? setTimeout;
+
+function beginTurn(): void {
+  turnEnd = performance.now() + TURN_MS;
+  nextRound(endTurn);
+}
+
+function endTurn(): void {
+  const resume = waiting.shift();
+  turnEnd = 0;
+  if (!resume) return;
+  beginTurn();
+  resume();
+}
+
+/**
+ * For work in many pieces: asked between them, it gives a pause to await when the turn is over.
+ * @param hasLeft whether nobody waits for the result any more: then the pause rejects
+ */
+export function takeTurns(hasLeft = () => false): () => Promise<void> | undefined {
   return () => {
-    if (performance.now() - started <= TURN) return undefined;
-    return new Promise<void>((resolve) => setTimeout(resolve)).then(() => {
-      started = performance.now();
+    if (turnEnd === 0) beginTurn();
+    if (performance.now() <= turnEnd) return undefined;
+    return new Promise<void>((resolve) => waiting.push(resolve)).then(() => {
+      if (hasLeft()) throw new Error('the client has left');
     });
   };
 }
 
-/** As `items.map(make)`, with pauses for others. */
-export async function mapInTurns<T, R>(items: T[], make: (item: T) => R): Promise<R[]> {
-  const pauseForOthers = takeTurns();
-  const made: R[] = [];
-  for (const item of items) {
-    made.push(make(item));
-    const pause = pauseForOthers();
-    if (pause) await pause;
+/** For a piece of work that is long by itself: resolves when it is its turn. */
+export function nextTurn(): Promise<void> {
+  if (turnEnd === 0) beginTurn();
+  return new Promise((resolve) => waiting.push(resolve));
+}
+
+/** The pieces as one string, with pauses for others. */
+export async function joinInTurns(
+  pieces: Iterable<string>,
+  pause: () => Promise<void> | undefined,
+): Promise<string> {
+  let joined = '';
+  for (const piece of pieces) {
+    joined += piece;
+    const paused = pause();
+    if (paused) await paused;
   }
-  return made;
+  return joined;
 }

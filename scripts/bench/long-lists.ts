@@ -138,7 +138,7 @@ export const longListRows = {
       const headers = { Cookie: other.cookie };
       const requests = [{ path: '/memo?limit=50', headers }];
       // What a server takes anyway is not the list's.
-      await loader.load({ origin: memo.origin, requests, connections: 32, seconds: 3 });
+      await loader.load({ origin: memo.origin, requests, connections: 8, seconds: 3 });
       const before = await peakMemory(memo.pid, async () => {});
       const times: number[] = [];
       let p99 = 0;

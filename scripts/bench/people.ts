@@ -32,6 +32,21 @@ export async function createPerson(
   return { id, cookie: `userId=${token}`, middle: FIRST + Math.floor(count / 2) * MINUTE };
 }
 
+/** Enough people for so many connections: one of them has few requests under way at a time. */
+export async function createReaders(
+  bench: Pick<Bench, 'redis' | 'sessions'>,
+  id: string,
+  connections: number,
+  count: number,
+): Promise<[Person, ...Person[]]> {
+  const first = await createPerson(bench, `${id}0`, count);
+  const people: [Person, ...Person[]] = [first];
+  for (let i = 1; i < connections / 4; i++) {
+    people.push(await createPerson(bench, `${id}${i}`, count));
+  }
+  return people;
+}
+
 /** Somebody whom memo.py knows, in its format. */
 export async function createMemoPyPerson(redis: Redis, id: string, count: number) {
   await redis.del(`user:${id}:memos`);

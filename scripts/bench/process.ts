@@ -2,7 +2,7 @@
 import { askFor } from './ask.ts';
 import type { Bench, Row } from './bench.ts';
 import { figure, percentile } from './figures.ts';
-import { createPerson, memoText, type Person } from './people.ts';
+import { createPerson, createReaders, memoText, type Person } from './people.ts';
 import { openFilesLimit, peakMemory, residentMemory } from './proc.ts';
 import { forkChild, startMemo } from './servers.ts';
 import { monotonic, type Report, type Streams } from './streams.ts';
@@ -119,11 +119,13 @@ export const processRows = {
   /** the memory of a server that has answered a lot */
   async memory(bench) {
     const { loader, privateRedis, work } = bench;
-    const { cookie, middle } = await createPerson(bench, 'reader', 100);
-    const requests = ['/', '/memo?limit=50', '/memo', `/memo/${middle}`].map((path) => ({
-      path,
-      headers: { Cookie: cookie },
-    }));
+    const people = await createReaders(bench, 'reader', 32, 100);
+    const requests = people.flatMap(({ cookie, middle }) =>
+      ['/', '/memo?limit=50', '/memo', `/memo/${middle}`].map((path) => ({
+        path,
+        headers: { Cookie: cookie },
+      })),
+    );
     const memo = await startMemo(privateRedis.url, work);
     try {
       const { origin } = memo;
@@ -158,5 +160,5 @@ export const processRows = {
 /** What a server takes for anybody's requests is not the streams'. */
 async function warmUp({ loader }: Bench, origin: string, [person]: Person[]): Promise<void> {
   const requests = [{ path: '/memo?limit=50', headers: { Cookie: person!.cookie } }];
-  await loader.load({ origin, requests, connections: 32, seconds: 3 });
+  await loader.load({ origin, requests, connections: 8, seconds: 3 });
 }

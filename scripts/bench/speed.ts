@@ -7,7 +7,13 @@ import { type Answer, askFor, type Request } from './ask.ts';
 import type { Bench, Row } from './bench.ts';
 import { figure, median, type RowFigure, type Target } from './figures.ts';
 import type { Canned } from './floor.ts';
-import { createMemoPyPerson, createPerson, memoText, type Person } from './people.ts';
+import {
+  createMemoPyPerson,
+  createPerson,
+  createReaders,
+  memoText,
+  type Person,
+} from './people.ts';
 import { cpuTime } from './proc.ts';
 import { type Server, startFloor, startMemoPy } from './servers.ts';
 
@@ -224,9 +230,12 @@ async function compareWithMemoPy(bench: Bench, count: number, least: number) {
   }
   try {
     const pythons = await createMemoPyPerson(redis, `python${count}`, count);
-    const ours = await createPerson(bench, `page${count}`, count);
+    const ours = await createReaders(bench, `page${count}-`, CONNECTIONS, count);
     const whole = [{ path: '/memo', headers: { Cookie: pythons.cookie } }];
-    const page = [{ path: '/memo?limit=50', headers: { Cookie: ours.cookie } }];
+    const page = ours.map(({ cookie }) => ({
+      path: '/memo?limit=50',
+      headers: { Cookie: cookie },
+    }));
     const { length } = JSON.parse(String((await askFor(memoPy.origin, whole[0]!)).body));
     if (length !== count) throw new Error(`memo.py has answered ${length} memos of ${count}`);
 
@@ -239,7 +248,7 @@ async function compareWithMemoPy(bench: Bench, count: number, least: number) {
       them!.push(await saturate(bench, memoPy, whole, some));
       us!.push(await saturate(bench, memo, page));
     }
-    await redis.del(`user:${pythons.id}:memos`, `user:${ours.id}:memos`);
+    await redis.del([pythons, ...ours].map(({ id }) => `user:${id}:memos`));
     const what = `page of ${count} memos against memo.py's list`;
     const pick = (of: keyof Measured) => ({
       reference: them!.map((it) => it[of]),
@@ -260,18 +269,24 @@ async function compareHome(
   headers: Record<string, string>,
   speed?: Target,
 ) {
-  const { cookie } = await createPerson(bench, 'home', 50);
-  const requests = [{ path: '/', headers: { Cookie: cookie, ...headers } }];
+  const people = await createReaders(bench, 'home', CONNECTIONS, 50);
+  const requests = people.map(({ cookie }) => ({
+    path: '/',
+    headers: { Cookie: cookie, ...headers },
+  }));
   return compareWithFloor(bench, { what, requests, ...(speed && { speed }) });
 }
 
 export const speedRows = {
   /** the API's page */
   async page(bench) {
-    const { cookie } = await createPerson(bench, 'reader', 100);
+    const people = await createReaders(bench, 'reader', CONNECTIONS, 100);
     return compareWithFloor(bench, {
       what: 'GET /memo?limit=50',
-      requests: [{ path: '/memo?limit=50', headers: { Cookie: cookie } }],
+      requests: people.map(({ cookie }) => ({
+        path: '/memo?limit=50',
+        headers: { Cookie: cookie },
+      })),
       speed: AT_LEAST_90,
       cpu: { of: 'ratio', most: 1.15 },
     });

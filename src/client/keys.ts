@@ -1,7 +1,7 @@
 /** Keys do what buttons and links do; and buttons that only a script can do. */
 import { isOfInputMethod } from './composition.ts';
 import { currentCard, step } from './focus.ts';
-import { find, messages, say } from './page.ts';
+import { fetchPatiently, find, messages, say } from './page.ts';
 
 const press = (selector: string, inside: ParentNode | null | undefined = document) =>
   inside?.querySelector<HTMLElement>(selector)?.click();
@@ -63,7 +63,7 @@ document.addEventListener('click', ({ target }) => {
 
 /** Copies a memo's text as it was written. @param path where the memo is */
 async function copy(path: string): Promise<void> {
-  const text = fetch(path, { headers: { Accept: 'application/json' } })
+  const text = fetchPatiently(path, { headers: { Accept: 'application/json' } })
     .then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)))
     .then((memo) => new Blob([memo.text], { type: 'text/plain' }));
   try {

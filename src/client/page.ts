@@ -36,9 +36,24 @@ export interface Request {
     anchor?: string;
     headers: Record<string, string>;
     body: FormData;
+    submitter?: HTMLElement | null;
   };
   response?: { status: number; headers: Headers };
+  fetch?: typeof fetch;
 }
+
+/** How often a request is sent again that the server has no time for. */
+const ATTEMPTS = 5;
+
+/** As `fetch`, but waits in silence, as the answer says, while the server has too much to do (429). */
+export const fetchPatiently: typeof fetch = async (input, init) => {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await fetch(input, init);
+    const seconds = Number(answer.headers.get('Retry-After'));
+    if (answer.status !== 429 || seconds !== 1 || attempt === ATTEMPTS) return answer;
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  }
+};
 
 /** Listens to one of htmx's events about a request. */
 export function on(

@@ -4,6 +4,7 @@ import { whenComposed } from './composition.ts';
 import { forget, isUnsaved, keep, orphan, supersede } from './drafts.ts';
 import {
   composers,
+  fetchPatiently,
   isComposer,
   isOwn,
   messages,
@@ -49,7 +50,11 @@ on('htmx:before:history:update', (_, { detail: { history, sourceElement } }) => 
   if (sourceElement.matches('.search') && view().has('q')) history.type = 'replace';
 });
 
-on('htmx:before:request', ({ sourceElement }) => {
+on('htmx:before:request', (request) => {
+  request.fetch = fetchPatiently;
+  // htmx marks the form; a card's button stands outside of it.
+  request.request.submitter?.classList.add('htmx-request');
+  const { sourceElement } = request;
   if (!isComposer(sourceElement)) return;
   underWay.add(sourceElement);
   keep(sourceElement);
@@ -58,7 +63,8 @@ on('htmx:before:request', ({ sourceElement }) => {
   // Below an edit there is nothing to go on with: what is typed now would be lost with the form.
   area.readOnly = sourceElement.id !== 'new';
 });
-on('htmx:finally:request', ({ sourceElement }) => {
+on('htmx:finally:request', ({ sourceElement, request }) => {
+  request?.submitter?.classList.remove('htmx-request');
   if (!isComposer(sourceElement)) return;
   textOf(sourceElement).readOnly = false;
   underWay.delete(sourceElement);

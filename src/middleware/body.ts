@@ -1,56 +1,74 @@
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import type { Env } from '../env.ts';
+import {
+  CHUNKING_BYTES,
+  DISCARDED_BODY_BYTES,
+  FORM_FIELDS,
+  SMALL_BODY_BYTES,
+  SMALL_FLIGHT_BYTES,
+} from '../memo/bounds.ts';
 import { Problem } from '../problem.ts';
+import type { SessionStore } from '../sessions.ts';
+import { nextTurn } from '../turns.ts';
+import { lookUpSession } from './session.ts';
 
 /** The fields of a form post. */
 export type Form = Map<string, string>;
 
-/** A memo of 20,000 characters fits, however it is escaped. */
-const BODY_LIMIT = 256 * 1024; // bytes
-
-/** A form's text may be too long to be stored, and still comes back to whoever wrote it. */
-const FORM_LIMIT = 1024 * 1024;
-
-/** More than any form of ours has. Reading 100,000 of them would hold everybody else up. */
-const FIELDS_LIMIT = 50;
-
-/** Beyond this, a body is not even thrown away any more: the connection ends. */
-const DISCARD_LIMIT = 4 * 1024 * 1024;
+const FORM = 'application/x-www-form-urlencoded';
+const JSON_TYPE = 'application/json';
 
 /**
- * Reads a body that is a form, before anything else can fail: so an expired login or a lost Redis
- * finds the text at hand and can give it back.
+ * Looks the session up, and then reads the body: a form of anybody's, as a text in it comes back
+ * whatever else fails, and JSON only of whoever has a session. A session that was ended while the
+ * body was on its way is none any more.
+ * @param options.sessions undefined: the session does not matter
+ * @param options.limit in bytes
+ * @throws Problem 413, 400, or 503 when the process has no room for more
  */
-export function readForm() {
+export function readBody({
+  sessions,
+  limit = SMALL_BODY_BYTES,
+}: {
+  sessions?: SessionStore;
+  limit?: number | undefined;
+}) {
   return createMiddleware<Env>(async (c, next) => {
-    if (contentType(c) === 'application/x-www-form-urlencoded') {
-      const bytes = await readBytes(c, FORM_LIMIT);
-      const source = decodeText(bytes);
-      if (source.split('&', FIELDS_LIMIT + 1).length > FIELDS_LIMIT) {
-        throw new Problem(413, 'too-large');
-      }
-      const fields = new URLSearchParams(source);
-      // A form sends CRLF for every line end (HTML's form submission); the text has LF.
-      c.set('form', new Map([...fields].map(([name, v]) => [name, v.replace(/\r\n?/g, '\n')])));
-      if (bytes.byteLength > BODY_LIMIT) throw new Problem(413, 'too-large');
-      // What is no UTF-8 became U+FFFD: more of them than were sent.
-      const sent = source.match(/\ufffd|%EF%BF%BD/gi)?.length ?? 0;
-      const read = [...fields].flat().join('').split('\ufffd').length - 1;
-      if (read !== sent) throw new Problem(400, 'text-invalid');
+    const hasBody = c.req.method !== 'GET' && c.req.method !== 'HEAD';
+    const type = hasBody ? contentType(c) : '';
+    try {
+      if (sessions) await lookUpSession(c, sessions);
+    } catch (error) {
+      if (type === FORM) await readForm(c, limit);
+      throw error;
     }
+    const session = c.get('session');
+    const isThere = c.env?.incoming?.complete === true;
+    if (type === FORM) await readForm(c, limit);
+    else if (type === JSON_TYPE && session) c.set('json', await readBytes(c, limit));
+    else return next();
+    if (session && !isThere && !(await sessions!.isOpen(session))) c.set('session', undefined);
     return next();
   });
 }
 
+async function readForm(c: Context<Env>, limit: number): Promise<void> {
+  const bytes = await readBytes(c, limit);
+  if (bytes.byteLength > SMALL_FLIGHT_BYTES) await nextTurn();
+  c.set('form', parseForm(bytes));
+}
+
 /** The members of a JSON body. @throws Problem 415 or 400 */
-export async function readJson(c: Context<Env>): Promise<Map<string, unknown>> {
-  if (contentType(c) !== 'application/json') throw new Problem(415, 'unsupported-type');
+export function requireJson(c: Context<Env>): Map<string, unknown> {
+  const bytes = c.get('json');
+  if (bytes === undefined) throw new Problem(415, 'unsupported-type');
+  const source = decodeText(bytes);
   let body: unknown;
   try {
-    body = JSON.parse(decodeText(await readBytes(c, BODY_LIMIT)));
-  } catch (error) {
-    throw error instanceof Problem ? error : new Problem(400, 'not-json');
+    body = JSON.parse(source);
+  } catch {
+    throw new Problem(400, 'not-json');
   }
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new Problem(400, 'not-json');
@@ -69,10 +87,23 @@ function contentType(c: Context<Env>): string {
   return (c.req.header('Content-Type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
+/** @throws Problem 413 for too many fields, 400 for what is no UTF-8 */
+function parseForm(bytes: Uint8Array): Form {
+  const source = decodeText(bytes);
+  if (source.split('&', FORM_FIELDS + 1).length > FORM_FIELDS) throw new Problem(413, 'too-large');
+  const fields = new URLSearchParams(source);
+  // What is no UTF-8 became U+FFFD: more of them than were sent.
+  const sent = source.match(/\ufffd|%EF%BF%BD/gi)?.length ?? 0;
+  const read = [...fields].flat().join('').split('\ufffd').length - 1;
+  if (read !== sent) throw new Problem(400, 'text-invalid');
+  // A form sends CRLF for every line end (HTML's form submission); the text has LF.
+  return new Map([...fields].map(([name, value]) => [name, value.replace(/\r\n?/g, '\n')]));
+}
+
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** Bytes that are no UTF-8 are refused: replacing them would change a text. */
-function decodeText(bytes: ArrayBuffer): string {
+function decodeText(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch {
@@ -80,20 +111,52 @@ function decodeText(bytes: ArrayBuffer): string {
   }
 }
 
-/**
- * The body. One that is too large is read on and thrown away: what the sender has not got rid of
- * when the answer comes would end the connection, and with it the requests behind this one.
- */
-async function readBytes(c: Context<Env>, limit: number): Promise<ArrayBuffer> {
-  const declared = c.req.header('Transfer-Encoding') ? undefined : c.req.header('Content-Length');
-  if (Number(declared) <= limit) return c.req.arrayBuffer();
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
+const EMPTY = new Uint8Array();
+
+/** The body, counted as it comes. @throws Problem 413 as soon as it is too large */
+async function readBytes(c: Context<Env>, limit: number): Promise<Uint8Array> {
+  const { incoming } = c.env ?? {};
+  const flight = c.get('flight');
+  // A small one is there by now: taken at once, it costs neither a stream nor a turn.
+  if (incoming?.complete) {
+    const all = incoming.read() ?? EMPTY;
+    if (all.byteLength > limit) throw new Problem(413, 'too-large');
+    flight.hold(all.byteLength);
+    return all;
+  }
+  let bytes: Uint8Array = EMPTY;
   let size = 0;
-  for await (const chunk of c.req.raw.body ?? []) {
-    size += chunk.byteLength;
-    if (size <= limit) chunks.push(chunk);
-    if (size > DISCARD_LIMIT) break;
+  if (Number(c.req.header('Content-Length')) > DISCARDED_BODY_BYTES) throw endWith413();
+  const countRead = () => incoming?.socket?.bytesRead ?? 0;
+  const before = countRead();
+  // Not ended in the middle by leaving the loop: that would end the connection, unanswered.
+  const chunks = incoming ? incoming.iterator({ destroyOnReturn: false }) : c.req.raw.body;
+  for await (const chunk of chunks ?? []) {
+    const end = size + chunk.byteLength;
+    if (end > DISCARDED_BODY_BYTES) throw endWith413();
+    if (countRead() - before > 2 * end + CHUNKING_BYTES) throw endWith413();
+    if (end > limit) {
+      // Read on and thrown away: see DISCARDED_BODY_BYTES.
+      bytes = EMPTY;
+      flight.hold(0);
+    } else if (size === 0) {
+      bytes = chunk;
+    } else {
+      if (end > bytes.byteLength) bytes = grow(bytes, size, Math.min(limit, 2 * end));
+      bytes.set(chunk, size);
+    }
+    size = end;
+    if (size <= limit) flight.hold(bytes.byteLength);
   }
   if (size > limit) throw new Problem(413, 'too-large');
-  return new Blob(chunks).arrayBuffer();
+  return bytes.subarray(0, size);
+}
+
+/** For what is not worth to be read on: the connection ends with the answer. */
+const endWith413 = () => new Problem(413, 'too-large', { headers: { Connection: 'close' } });
+
+function grow(bytes: Uint8Array, size: number, capacity: number): Uint8Array {
+  const larger = new Uint8Array(capacity);
+  larger.set(bytes.subarray(0, size));
+  return larger;
 }

@@ -4,18 +4,39 @@ import { accepts } from '../accept.ts';
 import { sendCookie } from '../answer.ts';
 import type { Config } from '../config.ts';
 import type { Env } from '../env.ts';
+import { SESSION_COOKIES } from '../memo/bounds.ts';
 import { Problem } from '../problem.ts';
-import { ABSOLUTE_LIMIT, pseudonymOf, type SessionStore } from '../sessions.ts';
+import {
+  ABSOLUTE_LIMIT,
+  pseudonymOf,
+  type Session,
+  type SessionStore,
+  TOKEN,
+} from '../sessions.ts';
 
 const NAME = 'userId';
 
-/** Reads the `userId` cookie and sets `session`, undefined for whoever is not logged in. */
-export function readSession(sessions: SessionStore) {
+/**
+ * Reads the `userId` cookie and sets `session`, undefined for whoever is not logged in.
+ * @param options.counts whether it is one of the requests that a person may have under way; a stream
+ *   of events lasts, and has a bound of its own
+ */
+export function readSession(sessions: SessionStore, { counts = true } = {}) {
   return createMiddleware<Env>(async (c, next) => {
-    const token = readToken(c.req.header('Cookie'));
-    c.set('session', token === undefined ? undefined : await sessions.find(token));
+    await lookUpSession(c, sessions, counts);
     return next();
   });
+}
+
+/** What {@link readSession} does. */
+export async function lookUpSession(
+  c: Context<Env>,
+  sessions: SessionStore,
+  counts = true,
+): Promise<void> {
+  const session = await findSession(c, sessions);
+  if (session && counts) c.get('flight').belongTo(session.userId);
+  c.set('session', session);
 }
 
 /**
@@ -51,15 +72,31 @@ export function requireSamePerson() {
 }
 
 /**
- * The cookie's value. Two cookies of the name count as none: a neighbour on the same host or domain
- * may have planted one of them, and nothing tells which.
+ * The session of the request's cookie. Neighbours on the same host or domain can set cookies of the
+ * name, too, and nothing tells who set which. Those that are no session do no harm. Of several that
+ * are, none counts: one may be an attacker's, who would read what is written with it. They become
+ * `rivals`, which are an empty list when there are more cookies than are looked up.
  */
-function readToken(cookies = ''): string | undefined {
-  const values = cookies
+async function findSession(c: Context<Env>, sessions: SessionStore): Promise<Session | undefined> {
+  const tokens = readTokens(c.req.header('Cookie'));
+  if (tokens.length <= 1) return tokens[0] === undefined ? undefined : sessions.find(tokens[0]);
+  const isTooMany = tokens.length > SESSION_COOKIES;
+  const answers = isTooMany ? [] : await Promise.all(tokens.map((token) => sessions.find(token)));
+  const found = answers.filter((session) => session !== undefined);
+  if (!isTooMany && found.length <= 1) return found[0];
+  c.set('rivals', found);
+  return undefined;
+}
+
+/** The values of the cookies that have a token's shape, each of them once. */
+function readTokens(cookies = ''): string[] {
+  const tokens = cookies
     .split(';')
     .map((cookie) => cookie.trim())
-    .filter((cookie) => cookie.startsWith(`${NAME}=`));
-  return values.length === 1 ? values[0]?.slice(NAME.length + 1) : undefined;
+    .filter((cookie) => cookie.startsWith(`${NAME}=`))
+    .map((cookie) => cookie.slice(NAME.length + 1))
+    .filter((value) => TOKEN.test(value));
+  return tokens.length > 1 ? [...new Set(tokens)] : tokens;
 }
 
 const cookieOptions = (config: Config) => ({
@@ -70,7 +107,8 @@ const cookieOptions = (config: Config) => ({
 });
 
 export function setSessionCookie(c: Context<Env>, config: Config, token: string): void {
-  // memo.py's cookie is for the whole host. Beside ours it would make two, and those count as none.
+  // memo.py's cookie is for the whole host, as is one of memo's that had no prefix yet: that would be
+  // a rival of the new one.
   if (config.prefix && c.req.header('Cookie')?.includes(`${NAME}=`)) {
     sendCookie(c, NAME, '', { ...cookieOptions(config), path: '/' });
   }

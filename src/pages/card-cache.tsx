@@ -5,7 +5,9 @@ import { bytesAsKey } from '../hash.ts';
 import { LANGUAGES, type Language, relativeUntil } from '../i18n.ts';
 import { type Memo, parseMemo } from '../memos.ts';
 import type { Search } from '../search.ts';
+import { joinInTurns } from '../turns.ts';
 import { FIRST_DATE, MemoCard } from './memo-card.tsx';
+import { renderText } from './memo-text.tsx';
 import type { View } from './view.tsx';
 
 /** For all people of this process together, what the keys take included. */
@@ -14,6 +16,9 @@ const SIZE = 8 << 20; // bytes
 /** A memo as an item of a list. */
 export interface Card {
   id: number;
+  pin: boolean;
+  /** of the list that goes on below it */
+  cursor: number;
   /** HTML in UTF-8, as it goes to the wire */
   item: Uint8Array;
 }
@@ -43,33 +48,44 @@ export function createCardCache() {
   /**
    * How a stored memo becomes a card of one page.
    * @param view what is asked for
-   * @param options.shown what the card's forms come back to, if that is something else
+   * @param options.shown what the card's links come back to, if that is something else
+   * @param options.pause for others, see `takeTurns`
    */
   return (
     site: Site,
     view: View,
-    { shown = view, search }: { shown?: View; search?: Search | undefined },
+    {
+      shown = view,
+      search,
+      pause,
+    }: { shown?: View; search?: Search | undefined; pause: () => Promise<void> | undefined },
   ) => {
-    const render = (memo: Memo): Card => ({
-      id: memo.id,
-      item: renderItem(<MemoCard site={site} memo={memo} view={shown} search={search} />),
-    });
+    const render = async (memo: Memo): Promise<Card> => {
+      const text = await joinInTurns(renderText({ site, memo, search }), pause);
+      return {
+        id: memo.id,
+        pin: memo.pin,
+        cursor: memo.id,
+        item: renderItem(<MemoCard site={site} memo={memo} text={text} view={shown} />),
+      };
+    };
     if (view.before !== undefined || view.through !== undefined || view.q !== undefined) {
       return (stored: Uint8Array) => render(parseMemo(stored));
     }
     const cache = caches.get(site.language)!;
-    return (stored: Uint8Array) => {
+    return (stored: Uint8Array): Card | Promise<Card> => {
       const key = bytesAsKey(stored);
       const known = cache.get(key);
       if (known && site.now < known.until) return known.card;
       const memo = parseMemo(stored);
-      const card = render(memo);
       const times = [memo.id >= FIRST_DATE ? memo.id : undefined, memo.edited];
       const ends = times.flatMap((micros) =>
         micros === undefined ? [] : relativeUntil(Math.floor(micros / 1000), site.now),
       );
-      cache.set(key, { card, until: Math.min(...ends) });
-      return card;
+      return render(memo).then((card) => {
+        cache.set(key, { card, until: Math.min(...ends) });
+        return card;
+      });
     };
   };
 }

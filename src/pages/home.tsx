@@ -5,11 +5,11 @@ import type { Search } from '../search.ts';
 import { Composer } from './composer.tsx';
 import { href, Layout, type Reader } from './layout.tsx';
 import { type Notice, NoticeContent } from './notice.tsx';
-import { pageHref, type View, viewQuery } from './view.tsx';
+import { ListForm, pageHref, type View, viewQuery } from './view.tsx';
 
 /** Where a page's items come. */
 const PINNED = raw('<!--pinned-->');
-const MEMOS = raw('<!--memos-->');
+export const MEMOS = raw('<!--memos-->');
 
 export interface HomeProps {
   site: Site;
@@ -27,12 +27,15 @@ export interface HomeProps {
   search?: Search | undefined;
   /** the cursor of the next page, when there is one */
   next?: number | undefined;
+  /** the oldest that is shown as pinned, above the list of which this page is a part */
+  lastPinned?: number | undefined;
   notice?: Notice | undefined;
 }
 
 /** A person's memos. */
 export function Home(props: HomeProps) {
-  const { site, reader, newKey, pinned, memos, editor, view, search, next, notice } = props;
+  const { site, reader, newKey, pinned, memos, editor, view, search, next, lastPinned, notice } =
+    props;
   const { t } = site;
   const first = view.before === undefined;
   return (
@@ -46,6 +49,7 @@ export function Home(props: HomeProps) {
       <main id="main" tabindex={-1} data-live hx-history-elt>
         <h1 class="visually-hidden">{t.greeting(reader.name)}</h1>
         {first && !search && <Composer site={site} person={reader.person} newKey={newKey} />}
+        <ListForm view={view} />
         {editor && <section aria-label={t.editMemo}>{editor}</section>}
         {pinned > 0 && (
           <section aria-labelledby="pinned">
@@ -59,7 +63,7 @@ export function Home(props: HomeProps) {
           </h2>
           {memos + pinned > 0 || next !== undefined ? (
             <ul class="cards">
-              <Cards site={site} view={view} next={next} />
+              <Cards site={site} view={view} next={next} lastPinned={lastPinned} />
             </ul>
           ) : (
             <p class="empty">{search ? t.nothingFound : first ? t.empty : t.noMore}</p>
@@ -87,11 +91,13 @@ export interface CardsProps {
   site: Site;
   view: View;
   next?: number | undefined;
+  lastPinned?: number | undefined;
 }
 
 /** Items of a list of memos; the last leads to older ones, which the script puts into its place. */
-export function Cards({ site, view, next }: CardsProps) {
-  const older = { ...view, edit: undefined, through: undefined, before: next };
+export function Cards({ site, view, next, lastPinned }: CardsProps) {
+  const { q } = view;
+  const older = { q, before: next, pinned: q === undefined ? lastPinned : undefined };
   return (
     <>
       {MEMOS}

@@ -1,7 +1,7 @@
 import { raw } from 'hono/html';
 import type { Child, PropsWithChildren } from 'hono/jsx';
 import type { Look, Site } from '../env.ts';
-import { QUERY_LIMIT } from '../search.ts';
+import { QUERY_LENGTH } from '../memo/bounds.ts';
 
 /** The address of a path of ours, behind the prefix. */
 export const href = (site: Look, path: string) => site.prefix + path;
@@ -124,7 +124,7 @@ export function SearchForm({ site, q }: { site: Look; q?: string | undefined }) 
           value={q}
           aria-label={t.search}
           placeholder={t.search}
-          maxlength={QUERY_LIMIT}
+          maxlength={QUERY_LENGTH}
           enterkeyhint="search"
           autocomplete="off"
         />

@@ -1,10 +1,9 @@
+import { raw } from 'hono/html';
 import type { Site } from '../env.ts';
 import type { Memo } from '../memos.ts';
-import type { Search } from '../search.ts';
 import { href } from './layout.tsx';
-import { MemoText } from './memo-text.tsx';
 import { Time } from './time.tsx';
-import { pageHref, type View, ViewFields } from './view.tsx';
+import { LIST_FORM, pageHref, type View } from './view.tsx';
 
 /** Ids below this are no times: memos of memo.py's that nothing dates. In µs, September 2001. */
 export const FIRST_DATE = 1e15;
@@ -12,18 +11,18 @@ export const FIRST_DATE = 1e15;
 export interface MemoCardProps {
   site: Site;
   memo: Memo;
+  /** the memo's text as HTML, see `renderText` */
+  text: string;
   view: View;
-  /** marks what it finds */
-  search?: Search | undefined;
 }
 
 /** One memo in the list, and what can be done with it. */
-export function MemoCard({ site, memo, view, search }: MemoCardProps) {
+export function MemoCard({ site, memo, text, view }: MemoCardProps) {
   const { t } = site;
   const path = href(site, `/memo/${memo.id}`);
   return (
     <article class="card" id={`m${memo.id}`} tabindex={-1} aria-labelledby={`m${memo.id}-text`}>
-      <MemoText site={site} memo={memo} view={view} marks={search?.find(memo.text)} />
+      {raw(text)}
       <footer>
         <Times site={site} memo={memo} />
         <div class="actions">
@@ -37,18 +36,26 @@ export function MemoCard({ site, memo, view, search }: MemoCardProps) {
           >
             {t.edit}
           </a>
-          <form method="post" action={`${path}/pin`}>
-            <ViewFields view={view} />
-            <button class="quiet" type="submit" name="pin" value={String(!memo.pin)} data-key="p">
-              {memo.pin ? t.unpin : t.pin}
-            </button>
-          </form>
-          <form method="post" action={`${path}/delete`}>
-            <ViewFields view={view} />
-            <button class="quiet" type="submit" data-key="x">
-              {t.remove}
-            </button>
-          </form>
+          <button
+            class="quiet"
+            type="submit"
+            form={LIST_FORM}
+            formaction={`${path}/pin`}
+            name="pin"
+            value={String(!memo.pin)}
+            data-key="p"
+          >
+            {memo.pin ? t.unpin : t.pin}
+          </button>
+          <button
+            class="quiet"
+            type="submit"
+            form={LIST_FORM}
+            formaction={`${path}/delete`}
+            data-key="x"
+          >
+            {t.remove}
+          </button>
         </div>
       </footer>
     </article>
@@ -70,11 +77,11 @@ function Times({ site, memo }: { site: Site; memo: Memo }) {
 }
 
 /** A memo in the trash, and its two ways out. */
-export function TrashCard({ site, memo }: { site: Site; memo: Memo }) {
+export function TrashCard({ site, memo, text }: Omit<MemoCardProps, 'view'>) {
   const { t } = site;
   return (
     <article class="card" id={`m${memo.id}`} tabindex={-1} aria-labelledby={`m${memo.id}-text`}>
-      <MemoText site={site} memo={memo} view={{}} fixed />
+      {raw(text)}
       <footer>
         <span class="times">
           {memo.deleted !== undefined && (

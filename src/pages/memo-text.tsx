@@ -1,7 +1,10 @@
+import { escapeToBuffer, type StringBuffer } from 'hono/utils/html';
 import type { Site } from '../env.ts';
+import { CARD_LENGTH } from '../memo/bounds.ts';
 import { type Memo, versionOf } from '../memos.ts';
-import { type Line, parseText, type Token } from '../text.ts';
-import { pageHref, type View, ViewFields } from './view.tsx';
+import type { Search } from '../search.ts';
+import { parseText, type Token } from '../text.ts';
+import { LIST_FORM, pageHref } from './view.tsx';
 
 /** Lines and characters of a long memo that are shown before one asks for more. */
 const FOLD_LINES = 12;
@@ -10,48 +13,124 @@ const FOLD_LENGTH = 800;
 export interface MemoTextProps {
   site: Site;
   memo: Memo;
-  view: View;
-  /** where the search found something */
-  marks?: [start: number, end: number][] | undefined;
+  /** marks what it finds */
+  search?: Search | undefined;
   /** whether its tasks can be done here */
   fixed?: boolean;
 }
 
-/** A memo's text: its lines, tasks, links and tags. A long one is folded, unless it was searched. */
-export function MemoText({ site, memo, view, marks, fixed = false }: MemoTextProps) {
-  const lines = parseText(memo.text, marks);
-  const fold = marks ? lines.length : foldAt(memo.text, lines.length);
-  const show = (from: number, to: number) =>
-    lines
-      .slice(from, to)
-      .map((line, i, all) => (
-        <TextLine
-          site={site}
-          memo={memo}
-          view={view}
-          line={line}
-          index={from + i}
-          last={i === all.length - 1}
-          fixed={fixed}
-        />
-      ));
-  return (
-    <div class="text" id={`m${memo.id}-text`} dir="auto">
-      {show(0, fold)}
-      {fold < lines.length && (
-        <details>
-          <summary>{site.t.more(lines.length - fold)}</summary>
-          {show(fold, lines.length)}
-        </details>
-      )}
-    </div>
-  );
+/**
+ * A memo's text as HTML: its lines, tasks, links and tags. A long one is folded, unless it was
+ * searched; what would be more than `CARD_LENGTH` of HTML is plain text, and folded as well. In
+ * pieces, so that others can have their turn between them.
+ */
+export function* renderText({
+  site,
+  memo,
+  search,
+  fixed = false,
+}: MemoTextProps): Generator<string> {
+  const { id, text } = memo;
+  const marks = search && (yield* search.find(text));
+  const lines = text.split('\n');
+  const count = lines.length;
+  const fold = search ? count : foldAt(lines);
+  let html = `<div class="text" id="m${id}-text" dir="auto">`;
+  let length = 0;
+  let index = 0;
+  let isFolded = false;
+  for (const { done, start, tokens } of parseText(text, marks)) {
+    if (index === fold) {
+      html += openFold(site.t.more(count - fold));
+      isFolded = true;
+    }
+    const label = `m${id}-${index}`;
+    if (done !== undefined) html += openTask({ site, memo, done, index, label, fixed });
+    let at = start;
+    for (const token of tokens) {
+      if (length > CARD_LENGTH) break;
+      const shown = renderToken(site, token);
+      html += shown;
+      length += shown.length;
+      at += lengthOf(token);
+      if (html.length > PIECE) {
+        yield html;
+        html = '';
+      }
+    }
+    if (done !== undefined) html += '</span></div>';
+    index++;
+    length += done === undefined ? 1 : TASK_LENGTH;
+    if (length > CARD_LENGTH && at < text.length) {
+      if (!isFolded) html += openFold(site.t.more(Math.max(1, count - index)));
+      yield `${html}${escapeText(text.slice(at))}</details></div>`;
+      return;
+    }
+    if (done === undefined && index !== fold && index < count) html += '\n';
+  }
+  yield `${html}${isFolded ? '</details></div>' : '</div>'}`;
+}
+
+/** Characters of HTML after which others may have their turn. */
+const PIECE = 2048;
+
+/** Characters of HTML that a task takes around its text. */
+const TASK_LENGTH = 250;
+
+const openFold = (summary: string) => `<details><summary>${escapeText(summary)}</summary>`;
+
+/** A box that can be pressed without a script: a button of the list's form. */
+function openTask({
+  site,
+  memo,
+  done,
+  index,
+  label,
+  fixed,
+}: {
+  site: Site;
+  memo: Memo;
+  done: boolean;
+  index: number;
+  label: string;
+  fixed: boolean;
+}): string {
+  const box = `role="checkbox" aria-checked="${done}" aria-labelledby="${label}"`;
+  const path = `${site.prefix}/memo/${memo.id}/task?version=${versionOf(memo)}&amp;line=${index}`;
+  const check = fixed
+    ? `<span ${box} aria-disabled="true"></span>`
+    : `<button type="submit" form="${LIST_FORM}" formaction="${path}" name="done" value="${!done}" ${box}></button>`;
+  return `<div class="task">${check}<span id="${label}">`;
+}
+
+function renderToken(site: Site, token: Token): string {
+  if (token.kind === 'text') return renderPart(token);
+  const parts = token.parts.map(renderPart).join('');
+  return token.kind === 'link'
+    ? `<a href="${escapeText(token.href)}" rel="noopener noreferrer nofollow">${parts}</a>`
+    : `<a class="tag" href="${escapeText(pageHref(site, { q: token.tag }))}">${parts}</a>`;
+}
+
+function renderPart({ text, marked }: { text: string; marked: boolean }): string {
+  return marked ? `<mark>${escapeText(text)}</mark>` : escapeText(text);
+}
+
+/** Characters of the source that a token shows. */
+const lengthOf = (token: Token): number =>
+  token.kind === 'text'
+    ? token.text.length
+    : token.parts.reduce((sum, { text }) => sum + text.length, 0);
+
+function escapeText(text: string): string {
+  const buffer: StringBuffer = [''];
+  escapeToBuffer(text, buffer);
+  return String(buffer[0]);
 }
 
 /** The line that a long text is folded after. */
-function foldAt(text: string, count: number): number {
+function foldAt(lines: string[]): number {
+  const count = lines.length;
   let length = 0;
-  const lines = text.split('\n');
   for (let i = 0; i < count; i++) {
     length += lines[i]!.length;
     if (i + 1 >= FOLD_LINES || length > FOLD_LENGTH) {
@@ -60,69 +139,4 @@ function foldAt(text: string, count: number): number {
     }
   }
   return count;
-}
-
-function TextLine({
-  site,
-  memo,
-  view,
-  line,
-  index,
-  last,
-  fixed,
-}: {
-  site: Site;
-  memo: Memo;
-  view: View;
-  line: Line;
-  index: number;
-  last: boolean;
-  fixed: boolean;
-}) {
-  const content = line.tokens.map((token) => <Shown site={site} token={token} />);
-  if (line.done === undefined) {
-    return (
-      <>
-        {content}
-        {!last && '\n'}
-      </>
-    );
-  }
-  const label = `m${memo.id}-${index}`;
-  return (
-    <form class="task" method="post" action={`${site.prefix}/memo/${memo.id}/task`}>
-      <ViewFields view={view} />
-      <input type="hidden" name="version" value={String(versionOf(memo))} />
-      <input type="hidden" name="line" value={String(index)} />
-      {/* biome-ignore lint/a11y/useSemanticElements: only a button can send the form by itself */}
-      <button
-        type="submit"
-        name="done"
-        value={String(!line.done)}
-        role="checkbox"
-        aria-checked={line.done ? 'true' : 'false'}
-        aria-labelledby={label}
-        disabled={fixed}
-      ></button>
-      <span id={label}>{content}</span>
-    </form>
-  );
-}
-
-function Shown({ site, token }: { site: Site; token: Token }) {
-  if (token.kind === 'text') return <Part {...token} />;
-  const parts = token.parts.map((part) => <Part {...part} />);
-  return token.kind === 'link' ? (
-    <a href={token.href} rel="noopener noreferrer nofollow">
-      {parts}
-    </a>
-  ) : (
-    <a class="tag" href={pageHref(site, { q: token.tag })}>
-      {parts}
-    </a>
-  );
-}
-
-function Part({ text, marked }: { text: string; marked: boolean }) {
-  return marked ? <mark>{text}</mark> : text;
 }

@@ -1,21 +1,25 @@
-import type { HtmlEscapedString } from 'hono/utils/html';
 import type { Site } from '../env.ts';
+import { MEMOS } from './home.tsx';
 import { href, Layout, type Reader } from './layout.tsx';
 import { NoticeContent } from './notice.tsx';
 
 export interface TrashProps {
   site: Site;
   reader: Reader;
-  /** items of a list, the last deleted first */
-  cards: HtmlEscapedString[];
-  /** whether to ask if it really shall be emptied */
-  confirm: boolean;
+  /** how many are shown, the last deleted first; the page's items `memos` */
+  memos: number;
+  /** how many would go, when the question is whether to empty it; 0: nobody asks */
+  toEmpty: number;
+  /** the cursor of this part; undefined: the first */
+  before?: number | undefined;
+  /** the cursor of the next part, when there is one */
+  next?: number | undefined;
   /** what was just done, for whoever hears the page */
   done?: string | undefined;
 }
 
 /** What was deleted in the last 30 days. */
-export function Trash({ site, reader, cards, confirm, done }: TrashProps) {
+export function Trash({ site, reader, memos, toEmpty, before, next, done }: TrashProps) {
   const { t } = site;
   return (
     <Layout
@@ -27,9 +31,9 @@ export function Trash({ site, reader, cards, confirm, done }: TrashProps) {
       <main id="main" tabindex={-1} data-live hx-history-elt>
         <h1>{t.trash}</h1>
         <p class="hint">{t.trashHint}</p>
-        {confirm && cards.length > 0 && (
+        {toEmpty > 0 && (
           <form class="notice" method="post" action={href(site, '/trash/empty')}>
-            <span role="alert">{t.emptyConfirm(cards.length)}</span>
+            <span role="alert">{t.emptyConfirm(toEmpty)}</span>
             <span class="actions">
               <a class="quiet" href={href(site, '/trash')}>
                 {t.cancel}
@@ -40,16 +44,30 @@ export function Trash({ site, reader, cards, confirm, done }: TrashProps) {
             </span>
           </form>
         )}
-        {!confirm && cards.length > 0 && (
+        {toEmpty === 0 && memos > 0 && (
           <p>
             <a class="quiet" href={href(site, '/trash?confirm=1')}>
               {t.emptyTrash}
             </a>
           </p>
         )}
-        {cards.length === 0 && <p class="empty">{t.trashEmpty}</p>}
-        <ul class="cards">{cards}</ul>
+        {memos === 0 && <p class="empty">{before === undefined ? t.trashEmpty : t.noMore}</p>}
+        <ul class="cards">
+          {MEMOS}
+          {next !== undefined && (
+            <li class="older">
+              <a href={href(site, `/trash?before=${next}`)} hx-swap="outerMorph show:top">
+                {t.older}
+              </a>
+            </li>
+          )}
+        </ul>
         <nav class="pages">
+          {before !== undefined && (
+            <a href={href(site, '/trash')} hx-swap="outerMorph show:top">
+              {t.newest}
+            </a>
+          )}
           <a href={href(site, '/')} hx-swap="outerMorph show:top">
             {t.back}
           </a>

@@ -1,4 +1,5 @@
 import type { Site } from '../env.ts';
+import { QUERY_LENGTH } from '../memo/bounds.ts';
 
 /** What the page shows of a person's memos; its address says so, and forms carry it, to come back. */
 export interface View {
@@ -10,6 +11,8 @@ export interface View {
   q?: string | undefined;
   /** the memo that is being edited */
   edit?: number | undefined;
+  /** the oldest of the pinned memos that are shown above the list: the list goes on without them */
+  pinned?: number | undefined;
 }
 
 /** A positive whole number that JSON can hold, written plainly; undefined for anything else. */
@@ -24,9 +27,29 @@ export function readView(fields: ReadonlyMap<string, string>): View {
   return {
     before: id('before'),
     through: id('through'),
-    q: fields.get('q') || undefined,
+    q: readQuery(fields.get('q')),
     edit: id('edit'),
+    pinned: id('pinned'),
   };
+}
+
+/** What is searched for, cut to `QUERY_LENGTH`; undefined: nothing. */
+export function readQuery(value: string | undefined): string | undefined {
+  // Not all of a long one is taken apart.
+  const start = value?.slice(0, 2 * QUERY_LENGTH) ?? '';
+  return [...start].slice(0, QUERY_LENGTH).join('') || undefined;
+}
+
+/** The form that all buttons of the list's cards belong to, so that the view stands there once. */
+export const LIST_FORM = 'list';
+
+export function ListForm({ view }: { view: View }) {
+  // In order, as pressed: the second of two quick presses must not be dropped.
+  return (
+    <form id={LIST_FORM} method="post" hx-sync="this:queue all">
+      <ViewFields view={view} />
+    </form>
+  );
 }
 
 /** Carries the view through a form. */

@@ -42,7 +42,7 @@ export function eventRoutes({ config, events, sessions, shutdown }: Dependencies
     }
   }
 
-  app.get('/', readSession(sessions), requireSession(config), async (c) => {
+  app.get('/', readSession(sessions, { counts: false }), requireSession(config), async (c) => {
     const session = c.get('session')!;
     // Of an answer to HEAD nobody reads the stream, nor says that nobody does.
     if (c.req.method === 'HEAD') return c.body(null, 200, CONTENT_TYPE);

@@ -1,15 +1,16 @@
 import type { Context } from 'hono';
 import { answerPage } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
-import { idOf, parseMemo } from '../memos.ts';
+import { PAGE_BYTES, PINNED_BYTES } from '../memo/bounds.ts';
+import { idOf, type Page, parseMemo } from '../memos.ts';
 import { type Card, createCardCache, renderItem } from '../pages/card-cache.tsx';
 import { Editor } from '../pages/composer.tsx';
 import { Cards, Home } from '../pages/home.tsx';
 import type { Notice } from '../pages/notice.tsx';
 import { pageHref, type View } from '../pages/view.tsx';
-import { createSearch } from '../search.ts';
+import { createSearch, type Search } from '../search.ts';
 import { pseudonymOf } from '../sessions.ts';
-import { mapInTurns } from '../turns.ts';
+import { takeTurns } from '../turns.ts';
 
 const PAGE_SIZE = 50; // memos
 
@@ -18,41 +19,37 @@ const THROUGH_LIMIT = 1000; // memos
 const THROUGH_LENGTH = 1024 * 1024; // bytes
 
 /** Shows a person's memos: the routes that end on the page share this. */
-export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'sessions'>) {
+export function createHome({
+  memos,
+  sessions,
+  searches,
+}: Pick<Dependencies, 'memos' | 'sessions' | 'searches'>) {
   const createCards = createCardCache();
 
-  /** Those that the view is of, newest first, without those that are pinned. */
-  async function read(c: Context<Env>, { before, through, q = '' }: View) {
+  /** Those that the view is of, newest first. */
+  async function read(c: Context<Env>, { before, through }: View, search?: Search): Promise<Page> {
     const { userId } = c.get('session')!;
-    const search = createSearch(q);
     const part = (cursor?: number) =>
       search
-        ? memos.search(userId, search.matches, PAGE_SIZE, cursor, c.req.raw.signal)
+        ? searches.run(userId, c.req.raw.signal, (signal) =>
+            memos.search(userId, search.matches, PAGE_SIZE, cursor, signal),
+          )
         : memos.page(userId, PAGE_SIZE, cursor);
-    const [pinned, first] = await Promise.all([search ? [] : memos.pinned(userId), part(before)]);
-    const stored = first.memos;
-    let { next } = first;
+    const page = await part(before);
     let length = 0;
     while (
-      next !== undefined &&
+      page.next !== undefined &&
       through !== undefined &&
-      next > through &&
-      stored.length < THROUGH_LIMIT &&
+      page.next > through &&
+      page.memos.length < THROUGH_LIMIT &&
       length < THROUGH_LENGTH
     ) {
-      const more = await part(next);
+      const more = await part(page.next);
       for (const memo of more.memos) length += memo.byteLength;
-      stored.push(...more.memos);
-      next = more.next;
+      page.memos.push(...more.memos);
+      page.next = more.next;
     }
-    // By their ids: one that is changed between the two looks is another text in each.
-    const above = new Set(pinned.map(idOf));
-    return {
-      search,
-      pinned: before === undefined ? pinned : [],
-      memos: above.size > 0 ? stored.filter((memo) => !above.has(idOf(memo))) : stored,
-      next,
-    };
+    return page;
   }
 
   return {
@@ -63,26 +60,32 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
     async page(c: Context<Env>, asked: View, notice?: Notice): Promise<Response> {
       const site = c.get('site');
       const { userId } = c.get('session')!;
-      const [name, list, editing] = await Promise.all([
+      const search = createSearch(asked.q ?? '');
+      const isFirst = asked.before === undefined;
+      const [name, list, pins, editing] = await Promise.all([
         sessions.nameOf(userId),
-        read(c, asked),
+        read(c, asked, search),
+        isFirst && !search ? memos.pinned(userId) : [],
         asked.edit === undefined ? undefined : memos.find(userId, asked.edit),
       ]);
       const view = {
         ...asked,
-        q: list.search && asked.q,
+        q: search && asked.q,
         edit: editing === undefined ? undefined : asked.edit,
       };
       if (notice && site.fragment) c.get('headers')['HX-Replace-Url'] = pageHref(site, view);
-      const toCard = createCards(site, view, { search: list.search });
-      const [pinned, cards] = [
-        await mapInTurns(list.pinned, toCard),
-        await mapInTurns(list.memos, toCard),
-      ];
+      const toCard = createCards(site, view, { search, pause: pauseFor(c) });
+      const pinned = await render(c, pins, toCard, PINNED_BYTES);
+      // By their ids: one that is changed between the two looks is another text in each.
+      const above = new Set(pinned.cards.map(({ id }) => id));
+      const rest = isFirst ? list.memos.filter((memo) => !above.has(idOf(memo))) : list.memos;
+      const shown = await render(c, rest, toCard, PAGE_BYTES, pinned.bytes);
+      const cards = isFirst ? shown.cards : withoutPinned(shown.cards, view, search);
+
       const person = pseudonymOf(userId);
       const memo = editing === undefined ? undefined : parseMemo(editing);
       const editor = memo && <Editor site={site} person={person} memo={memo} view={view} />;
-      const isShown = [...pinned, ...cards].some(({ id }) => id === memo?.id);
+      const isShown = [...pinned.cards, ...cards].some(({ id }) => id === memo?.id);
       const toItem = ({ id, item }: Card) =>
         editor && id === memo?.id ? renderItem(editor) : item;
       return answerPage(
@@ -91,28 +94,69 @@ export function createHome({ memos, sessions }: Pick<Dependencies, 'memos' | 'se
           site={site}
           reader={{ name: name ?? site.t.member, person }}
           newKey={crypto.randomUUID()}
-          pinned={pinned.length}
+          pinned={pinned.cards.length}
           memos={cards.length}
           editor={isShown ? undefined : editor}
           view={view}
-          search={list.search}
-          next={list.next}
+          search={search}
+          next={shown.next ?? list.next}
+          lastPinned={isFirst ? pinned.cards.at(-1)?.id : view.pinned}
           notice={notice}
         />,
-        { items: { pinned: pinned.map(toItem), memos: cards.map(toItem) } },
+        { items: { pinned: pinned.cards.map(toItem), memos: cards.map(toItem) } },
       );
     },
 
     /** Only the older memos, to be added below others. */
     async older(c: Context<Env>, view: View): Promise<Response> {
       const site = c.get('site');
-      const { search, memos, next } = await read(c, view);
+      const search = createSearch(view.q ?? '');
+      const list = await read(c, view, search);
       const shown = search ? { q: view.q } : {};
-      const cards = await mapInTurns(memos, createCards(site, view, { shown, search }));
-      const items = { memos: cards.map(({ item }) => item) };
-      return answerPage(c, <Cards site={site} view={shown} next={next} />, { items });
+      const toCard = createCards(site, view, { shown, search, pause: pauseFor(c) });
+      const { cards, next } = await render(c, list.memos, toCard, PAGE_BYTES);
+      const items = { memos: withoutPinned(cards, view, search).map(({ item }) => item) };
+      return answerPage(
+        c,
+        <Cards site={site} view={shown} next={next ?? list.next} lastPinned={view.pinned} />,
+        { items },
+      );
     },
   };
 }
 
 export type HomePages = ReturnType<typeof createHome>;
+
+/** Pauses for others, and ends the work when its reader has left. */
+export const pauseFor = (c: Context<Env>) => takeTurns(() => c.req.raw.signal.aborted);
+
+/**
+ * Renders memos until they are as much as a page may be; at least one, so that the next page goes on.
+ * @param taken what else is on the page, in bytes
+ * @returns their cards, what they take, and the cursor of what is left, if anything is
+ */
+export async function render(
+  c: Context<Env>,
+  memos: Uint8Array[],
+  toCard: (stored: Uint8Array) => Card | Promise<Card>,
+  limit: number,
+  taken = 0,
+): Promise<{ cards: Card[]; bytes: number; next?: number }> {
+  const cards: Card[] = [];
+  let bytes = taken;
+  for (const stored of memos) {
+    const card = toCard(stored);
+    const made = card instanceof Promise ? await card : card;
+    if (cards.length > 0 && bytes + made.item.byteLength > limit) {
+      return { cards, bytes, next: cards.at(-1)!.cursor };
+    }
+    cards.push(made);
+    bytes += made.item.byteLength;
+    c.get('flight').hold(bytes);
+  }
+  return { cards, bytes };
+}
+
+/** On a page that goes on below another: those that stand above as pinned are not shown twice. */
+const withoutPinned = (cards: Card[], { pinned = 0 }: View, search: Search | undefined) =>
+  search ? cards : cards.filter(({ id, pin }) => !pin || id < pinned);

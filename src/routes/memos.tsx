@@ -2,36 +2,39 @@ import { type Context, Hono } from 'hono';
 import { answer, answerPage } from '../answer.ts';
 import { joinBytes } from '../bytes.ts';
 import type { Dependencies, Env, Log } from '../env.ts';
+import { PAGE_LIMIT, TEXT_BODY_BYTES, TEXT_LENGTH } from '../memo/bounds.ts';
 import { type Change, idOf, joinMembers, type Outcome, parseMemo, versionOf } from '../memos.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
-import { readForm, readJson, requireForm } from '../middleware/body.ts';
+import { readBody, requireForm, requireJson } from '../middleware/body.ts';
 import { limitWrites } from '../middleware/rate-limit.ts';
-import { readSession, requireSamePerson, requireSession } from '../middleware/session.ts';
+import { requireSamePerson, requireSession } from '../middleware/session.ts';
 import { MemoCard } from '../pages/memo-card.tsx';
+import { renderText } from '../pages/memo-text.tsx';
 import type { Notice } from '../pages/notice.tsx';
 import { pageHref, readId, readView } from '../pages/view.tsx';
 import { Problem } from '../problem.ts';
 import { createSearch } from '../search.ts';
 import { setTask } from '../text.ts';
-import type { HomePages } from './home.tsx';
+import { joinInTurns } from '../turns.ts';
+import { type HomePages, pauseFor } from './home.tsx';
 
-const TEXT_LIMIT = 20_000; // Unicode code points
-const PAGE_LIMIT = 200; // memos
 const KEY = /^[\x20-\x7e]{1,100}$/;
 
 export function memoRoutes(
-  { config, events, limiter, log, memos, sessions }: Dependencies,
+  { config, events, limiter, log, memos, searches, sessions }: Dependencies,
   home: HomePages,
 ) {
   const app = new Hono<Env>();
-  const loggedIn = [
-    readForm(),
-    readSession(sessions),
-    requireSession(config),
-    requireSamePerson(),
-    limitWrites(limiter, config),
-    announceChanges(events),
-  ] as const;
+  const asPerson = (limit?: number) =>
+    [
+      readBody({ sessions, limit }),
+      requireSession(config),
+      requireSamePerson(),
+      limitWrites(limiter, config),
+      announceChanges(events),
+    ] as const;
+  const loggedIn = asPerson();
+  const withText = asPerson(TEXT_BODY_BYTES);
 
   /**
    * Shows a form's sender the page again, as it was, with what was done: htmx at once, a browser
@@ -48,9 +51,10 @@ export function memoRoutes(
   // All memos, or with `limit`, `before` or `q` one page of them; newest first.
   app.get('/', ...loggedIn, async (c) => {
     const { userId } = c.get('session')!;
-    const { limit, before, q } = c.req.query();
-    if (c.get('site').fragment) return home.older(c, { before: readId(before), q });
-    const search = q === undefined ? undefined : createSearch(q);
+    const { limit, before } = c.req.query();
+    const view = readView(new Map(Object.entries(c.req.query())));
+    if (c.get('site').fragment) return home.older(c, view);
+    const search = createSearch(view.q ?? '');
     if (limit === undefined && before === undefined && !search) {
       return streamAll(c, memos.all(userId), log);
     }
@@ -60,17 +64,19 @@ export function memoRoutes(
       throw new Problem(400, 'bad-request');
     }
     const page = search
-      ? await memos.search(userId, search.matches, size, cursor, c.req.raw.signal)
+      ? await searches.run(userId, c.req.raw.signal, (signal) =>
+          memos.search(userId, search.matches, size, cursor, signal),
+        )
       : await memos.page(userId, size, cursor);
     const end = page.next === undefined ? ']}' : `],"next":"${page.next}"}`;
     return json(c, joinBytes([encoder.encode(LIST), joinMembers(page.memos), encoder.encode(end)]));
   });
 
   // A new memo, once for each idempotency key.
-  app.post('/', ...loggedIn, async (c) => {
+  app.post('/', ...withText, async (c) => {
     const { userId } = c.get('session')!;
     const form = c.get('form');
-    const text = readText((form ?? (await readJson(c))).get('text'));
+    const text = readText((form ?? requireJson(c)).get('text'));
     const key = form ? form.get('key') : c.req.header('Idempotency-Key');
     if (key !== undefined && !KEY.test(key)) throw new Problem(400, 'bad-key');
     // Whoever goes back gets the form anew, with another key, and the browser fills in the old text:
@@ -79,6 +85,7 @@ export function memoRoutes(
     const result = await memos.append(userId, text, key, { refuseRepeat });
     if (result.status === 'key reused') throw new Problem(422, 'key-reused');
     if (result.status === 'repeated') throw new Problem(409, 'repeated');
+    if (result.status === 'no room') throw new Problem(507, 'person-full');
     if (form) return backToPage(c, { done: c.get('site').t.saved });
     c.get('headers').Location = `${config.prefix}/memo/${idOf(result.memo)}`;
     return memoJson(c, result.memo, result.status === 'created' ? 201 : 200);
@@ -88,14 +95,15 @@ export function memoRoutes(
     const memo = await memos.find(c.get('session')!.userId, requireId(c));
     if (memo === undefined) throw new Problem(404, 'not-found');
     const site = c.get('site');
-    if (site.fragment)
-      return answerPage(c, <MemoCard site={site} memo={parseMemo(memo)} view={{}} />);
-    return memoJson(c, memo);
+    if (!site.fragment) return memoJson(c, memo);
+    const parsed = parseMemo(memo);
+    const text = await joinInTurns(renderText({ site, memo: parsed }), pauseFor(c));
+    return answerPage(c, <MemoCard site={site} memo={parsed} text={text} view={{}} />);
   });
 
   // Text, pin or both; with `If-Match` only when the text is still the one that was read.
-  app.patch('/:id', ...loggedIn, async (c) => {
-    const change = readChange(await readJson(c));
+  app.patch('/:id', ...withText, async (c) => {
+    const change = readChange(requireJson(c));
     const version = readVersion(c.req.header('If-Match'));
     const memo = done(await memos.edit(c.get('session')!.userId, requireId(c), change, version));
     return memoJson(c, memo);
@@ -108,7 +116,7 @@ export function memoRoutes(
   });
 
   // What a browser without JavaScript can send: the same by forms.
-  app.post('/:id', ...loggedIn, async (c) => {
+  app.post('/:id', ...withText, async (c) => {
     const id = requireId(c);
     const form = requireForm(c);
     const text = readText(form.get('text'));
@@ -126,8 +134,10 @@ export function memoRoutes(
     const id = requireId(c);
     const form = requireForm(c);
     const { userId } = c.get('session')!;
-    const version = readId(form.get('version'));
-    const line = form.get('line') ?? '';
+    // The list's form is the same for all tasks, so a task's button has these in its address.
+    const field = (name: string) => form.get(name) ?? c.req.query(name);
+    const version = readId(field('version'));
+    const line = field('line') ?? '';
     const task = form.get('done');
     if (version === undefined || !/^\d{1,5}$/.test(line) || (task !== 'true' && task !== 'false')) {
       throw new Problem(400, 'bad-request');
@@ -185,6 +195,8 @@ function done(outcome: Outcome): string {
       throw new Problem(412, 'changed', { memo: outcome.memo, headers: etag(outcome.memo) });
     case 'too many pins':
       throw new Problem(409, 'too-many-pins');
+    case 'no room':
+      throw new Problem(507, 'person-full');
   }
 }
 
@@ -211,8 +223,10 @@ const LIST = '{"memos":[';
 async function streamAll(c: Context<Env>, chunks: AsyncGenerator<Uint8Array>, log: Log) {
   // Read before the status is sent, so that a failing Redis is answered as one.
   let chunk = await chunks.next();
+  // One chunk is on its way to the reader, and the next one is here.
+  if (!chunk.done) c.get('flight').hold(2 * chunk.value.byteLength);
   let start = LIST;
-  const body = new ReadableStream<Uint8Array>({
+  const source: UnderlyingDefaultSource<Uint8Array> = {
     async pull(controller) {
       if (chunk.done) {
         controller.enqueue(encoder.encode(start === LIST ? `${LIST}]}` : ']}'));
@@ -234,7 +248,9 @@ async function streamAll(c: Context<Env>, chunks: AsyncGenerator<Uint8Array>, lo
     async cancel() {
       await chunks.return(undefined);
     },
-  });
+  };
+  // Nothing is read ahead of its reader.
+  const body = new ReadableStream(source, { highWaterMark: 0 });
   return c.body(body, 200, { 'Content-Type': 'application/json' });
 }
 
@@ -253,7 +269,7 @@ function readText(value: unknown): string {
   if (!value.isWellFormed() || value.includes('\0')) throw new Problem(400, 'text-invalid');
   const text = value.trim();
   if (text === '') throw new Problem(400, 'text-blank');
-  if (text.length > TEXT_LIMIT && [...text].length > TEXT_LIMIT) {
+  if (text.length > TEXT_LENGTH && [...text].length > TEXT_LENGTH) {
     throw new Problem(400, 'text-too-long');
   }
   return text;

@@ -95,8 +95,22 @@ const linkOf = (page: Element, label: string) =>
   byTag(page, 'a')
     .find((link) => textOf(link) === label)
     ?.attributes.get('href');
-const formOf = (page: Element, action: string) =>
-  byTag(page, 'form').find(({ attributes }) => attributes.get('action') === action)!;
+/** The form of a button, which is sent to the button's address: as if the button stood in it. */
+const formOfButton = (page: Element, button: Element): Element => ({
+  tag: 'form',
+  attributes: new Map([['action', button.attributes.get('formaction')!]]),
+  children: [...byId(page, button.attributes.get('form')!).children, button],
+});
+const buttonOf = (page: Element, action: string) =>
+  byTag(page, 'button').find(
+    ({ attributes }) => attributes.get('formaction')?.split('?', 1)[0] === action,
+  );
+/** What is sent to an address: a form, or a button's. */
+function formOf(page: Element, action: string): Element {
+  const form = byTag(page, 'form').find(({ attributes }) => attributes.get('action') === action);
+  const button = buttonOf(page, action);
+  return form ?? (button && formOfButton(page, button))!;
+}
 const composerOf = (page: Element) => formOf(page, '/memo');
 const searchFieldOf = (page: Element) =>
   byTag(page, 'input').find(({ attributes }) => attributes.get('type') === 'search')!;
@@ -257,11 +271,19 @@ describe('who searches', () => {
     const view = Object.fromEntries(new URL(path, ORIGIN).searchParams);
     expect(view).toEqual({ before: '11', q });
     const page = await open(me, path);
-    const forms = cardsOf(page).flatMap((card) => byTag(card, 'form'));
+    const forms = cardsOf(page).flatMap((card) =>
+      byTag(card, 'button')
+        .filter(({ attributes }) => attributes.get('type') === 'submit')
+        .map((button) => formOfButton(page, button)),
+    );
     expect(forms.map((form) => fieldsOf(form))).toEqual(
       forms.map(() => expect.objectContaining(view)),
     );
     expect(forms).toHaveLength(10 * 3);
+    // And that stands on the page once, however many there are.
+    expect(
+      byTag(page, 'input').filter(({ attributes }) => attributes.get('name') === 'before'),
+    ).toHaveLength(1);
 
     const expectBack = (location: string, more: Record<string, string> = {}, hash = '') => {
       const url = new URL(location, ORIGIN);
@@ -435,8 +457,10 @@ describe('a task', () => {
     const me = await logIn();
     const id = await write(me, text);
     const show = async () => {
-      const memo = memoOf(cardOf(await open(me, '/'), id));
-      return { memo, forms: byTag(memo, 'form') };
+      const page = await open(me, '/');
+      const memo = memoOf(cardOf(page, id));
+      const boxes = byTag(memo, 'button');
+      return { memo, boxes, forms: boxes.map((box) => formOfButton(page, box)) };
     };
     const toggle = (fields: Record<string, string>) =>
       me.post(`/memo/${id}/task`, { version: `${id}`, line: '1', done: 'true', ...fields });
@@ -445,20 +469,14 @@ describe('a task', () => {
 
   test('is a checkbox with its line for a name', async () => {
     const { show } = await tasks();
-    const { memo, forms } = await show();
-    expect(textOf(memo, 'form')).toBe('할 일\n-[ ] 우유\n끝');
-    const boxes = forms.map((form) => {
-      const [box, ...more] = byTag(form, 'button');
-      const { attributes } = box!;
-      expect([more, attributes.get('type'), attributes.has('disabled')]).toEqual([
-        [],
-        'submit',
-        false,
-      ]);
-      const label = byId(form, attributes.get('aria-labelledby')!);
+    const { memo, boxes } = await show();
+    expect(textOf(memo, 'div')).toBe('할 일\n-[ ] 우유\n끝');
+    const seen = boxes.map(({ attributes }) => {
+      expect([attributes.get('type'), attributes.has('disabled')]).toEqual(['submit', false]);
+      const label = byId(memo, attributes.get('aria-labelledby')!);
       return [attributes.get('role'), attributes.get('aria-checked'), textOf(label)];
     });
-    expect(boxes).toEqual([
+    expect(seen).toEqual([
       ['checkbox', 'false', '우유'],
       ['checkbox', 'true', '우유'],
       ['checkbox', 'false', '우유'],
@@ -475,8 +493,8 @@ describe('a task', () => {
     };
     expect(await press(me, (await show()).forms[2]!)).toBe(`/#m${id}`);
     await expectText('할 일\n- [ ] 우유\n  * [X] 우유\n- [x] 우유\n-[ ] 우유\n끝');
-    const { forms } = await show();
-    const checked = forms.map((it) => byTag(it, 'button')[0]!.attributes.get('aria-checked'));
+    const { boxes, forms } = await show();
+    const checked = boxes.map(({ attributes }) => attributes.get('aria-checked'));
     expect(checked).toEqual(['false', 'true', 'true']);
     await press(me, forms[1]!);
     await expectText('할 일\n- [ ] 우유\n  * [ ] 우유\n- [x] 우유\n-[ ] 우유\n끝');
@@ -489,7 +507,8 @@ describe('a task', () => {
     const [form] = (await show()).forms;
     await me.send('PATCH', `/memo/${id}`, { text: '- [ ] 새 첫 줄\n- [ ] 다른 일' });
     const before = await me.stored();
-    const answer = await toggle(fieldsOf(form!));
+    const pressed = () => me.post(form!.attributes.get('action')!, fieldsOf(form!));
+    const answer = await pressed();
     expect(answer.status).toBe(412);
     expect(answer.headers.get('ETag')).toBe(`"${versionOf(parseMemo(before[0]!))}"`);
     for (const version of ['1', `${id - 1}`, '9007199254740991']) {
@@ -498,7 +517,7 @@ describe('a task', () => {
     expect(await me.stored()).toEqual(before);
     // Whoever pressed it is told that the text changed, also when no task is left there.
     await me.send('PATCH', `/memo/${id}`, { text: '일이 없다' });
-    expect((await toggle(fieldsOf(form!))).status).toBe(412);
+    expect((await pressed()).status).toBe(412);
     expect(await storedTexts(me)).toEqual(['일이 없다']);
   });
 
@@ -606,8 +625,9 @@ describe('a long memo', () => {
     const me = await logIn();
     const text = lines(30, '- [ ] 일').join('\n');
     const id = await write(me, text);
-    const [details] = byTag(memoOf(cardOf(await open(me, '/'), id)), 'details');
-    await press(me, byTag(details!, 'form').at(-1)!);
+    const page = await open(me, '/');
+    const [details] = byTag(memoOf(cardOf(page, id)), 'details');
+    await press(me, formOfButton(page, byTag(details!, 'button').at(-1)!));
     expect(await storedTexts(me)).toEqual([text.replace('- [ ] 일 29', '- [x] 일 29')]);
   });
 });

@@ -17,7 +17,7 @@ export function pageRoutes({ memos, sessions }: Dependencies, home: HomePages) {
     if (!session) {
       // In the middle of a page of somebody's, the invitation would take the place of their memos.
       if (site.fragment) throw new Problem(401, 'logged-out');
-      return answerPage(c, <Invitation site={site} />);
+      return answerPage(c, <Invitation site={site} rivals={c.get('rivals') !== undefined} />);
     }
     const query = c.req.query();
     for (const name of ['before', 'through', 'edit', 'deleted']) {

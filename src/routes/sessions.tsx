@@ -1,20 +1,20 @@
 import { Hono } from 'hono';
 import { answerPage } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
-import { readForm } from '../middleware/body.ts';
-import { clearSessionCookie, readSession, requireSession } from '../middleware/session.ts';
+import { readBody } from '../middleware/body.ts';
+import { clearSessionCookie, requireSession } from '../middleware/session.ts';
 import { Sessions } from '../pages/sessions.tsx';
 import { idOf, pseudonymOf } from '../sessions.ts';
 
 /** Where somebody is logged in, and out again. */
 export function sessionRoutes({ config, events, sessions }: Dependencies) {
   const app = new Hono<Env>();
-  const loggedIn = [readForm(), readSession(sessions), requireSession(config)] as const;
+  const loggedIn = [readBody({ sessions }), requireSession(config)] as const;
 
   app.get('/', ...loggedIn, async (c) => {
     const site = c.get('site');
     const { userId, hash } = c.get('session')!;
-    const [name, list] = await Promise.all([sessions.nameOf(userId), sessions.list(userId)]);
+    const [name, list] = await Promise.all([sessions.nameOf(userId), sessions.list(userId, hash)]);
     return answerPage(
       c,
       <Sessions

@@ -3,7 +3,7 @@ import { sendCookie } from '../answer.ts';
 import type { Config } from '../config.ts';
 import { type Env, THEMES, type Theme } from '../env.ts';
 import { LANGUAGES, type Language } from '../i18n.ts';
-import { readForm, requireForm } from '../middleware/body.ts';
+import { readBody, requireForm } from '../middleware/body.ts';
 import { Problem } from '../problem.ts';
 
 const YEAR = 365 * 24 * 60 * 60; // seconds
@@ -23,7 +23,7 @@ export function readSettings(c: Context<Env>): { language?: Language; theme?: Th
 export function settingsRoutes(config: Config) {
   const app = new Hono<Env>();
 
-  app.post('/', readForm(), (c) => {
+  app.post('/', readBody({}), (c) => {
     const form = requireForm(c);
     const options = {
       path: config.prefix || '/',

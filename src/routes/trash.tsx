@@ -1,24 +1,28 @@
 import { type Context, Hono } from 'hono';
-import { raw } from 'hono/html';
 import { answerPage } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
+import { PAGE_BYTES } from '../memo/bounds.ts';
 import { parseMemo } from '../memos.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
-import { readForm } from '../middleware/body.ts';
+import { readBody } from '../middleware/body.ts';
 import { limitWrites } from '../middleware/rate-limit.ts';
-import { readSession, requireSession } from '../middleware/session.ts';
+import { requireSession } from '../middleware/session.ts';
+import { type Card, renderItem } from '../pages/card-cache.tsx';
 import { TrashCard } from '../pages/memo-card.tsx';
+import { renderText } from '../pages/memo-text.tsx';
 import { Trash } from '../pages/trash.tsx';
 import { readId } from '../pages/view.tsx';
 import { Problem } from '../problem.ts';
 import { pseudonymOf } from '../sessions.ts';
-import { mapInTurns } from '../turns.ts';
+import { joinInTurns } from '../turns.ts';
+import { pauseFor, render } from './home.tsx';
+
+const PAGE_SIZE = 50; // memos
 
 export function trashRoutes({ config, events, limiter, memos, sessions }: Dependencies) {
   const app = new Hono<Env>();
   const loggedIn = [
-    readForm(),
-    readSession(sessions),
+    readBody({ sessions }),
     requireSession(config),
     limitWrites(limiter, config),
     announceChanges(events),
@@ -27,27 +31,39 @@ export function trashRoutes({ config, events, limiter, memos, sessions }: Depend
 
   const show = async (
     c: Context<Env>,
-    { confirm = false, done }: { confirm?: boolean; done?: string },
+    {
+      before,
+      confirm = false,
+      done,
+    }: { before?: number | undefined; confirm?: boolean; done?: string },
   ) => {
     const site = c.get('site');
     const { userId } = c.get('session')!;
-    const [name, trash] = await Promise.all([sessions.nameOf(userId), memos.trash(userId)]);
-    const cards = await mapInTurns(trash, (stored) =>
-      raw(
-        <li>
-          <TrashCard site={site} memo={parseMemo(stored)} />
-        </li>,
-      ),
-    );
+    const [name, list, count] = await Promise.all([
+      sessions.nameOf(userId),
+      memos.trash(userId, PAGE_SIZE, before),
+      confirm ? memos.countTrash(userId) : 0,
+    ]);
+    const pause = pauseFor(c);
+    const toCard = async (stored: Uint8Array): Promise<Card> => {
+      const memo = parseMemo(stored);
+      const text = await joinInTurns(renderText({ site, memo, fixed: true }), pause);
+      const item = renderItem(<TrashCard site={site} memo={memo} text={text} />);
+      return { id: memo.id, pin: memo.pin, cursor: memo.deleted ?? 0, item };
+    };
+    const { cards, next } = await render(c, list.memos, toCard, PAGE_BYTES);
     return answerPage(
       c,
       <Trash
         site={site}
         reader={{ name: name ?? site.t.member, person: pseudonymOf(userId) }}
-        cards={cards}
-        confirm={confirm}
+        memos={cards.length}
+        toEmpty={count}
+        before={before}
+        next={next ?? list.next}
         done={done}
       />,
+      { items: { memos: cards.map(({ item }) => item) } },
     );
   };
 
@@ -59,7 +75,12 @@ export function trashRoutes({ config, events, limiter, memos, sessions }: Depend
   };
 
   // What was deleted in the last 30 days; with `confirm`, and a question.
-  app.get('/', ...loggedIn, (c) => show(c, { confirm: c.req.query('confirm') !== undefined }));
+  app.get('/', ...loggedIn, (c) => {
+    const { before, confirm } = c.req.query();
+    const cursor = readId(before);
+    if (before !== undefined && cursor === undefined) throw new Problem(400, 'bad-request');
+    return show(c, { before: cursor, confirm: confirm !== undefined });
+  });
 
   app.post('/empty', ...loggedIn, async (c) => {
     await memos.empty(c.get('session')!.userId);

@@ -8,6 +8,8 @@ import { compress } from '../compress.ts';
 import { readConfig } from '../config.ts';
 import type { Dependencies } from '../env.ts';
 import { createEvents } from '../events.ts';
+import { createFlights } from '../http/flights.ts';
+import { createSearches } from '../http/searches.ts';
 import { createRateLimiter } from '../limits.ts';
 import { createMemoStore } from '../memos.ts';
 import { createNaver } from '../naver.ts';
@@ -56,19 +58,23 @@ export function createTestApp({ env = {}, deps = {} }: TestAppOptions = {}) {
   const write = (level: string) => (fields: object, message: string) => {
     log.push(JSON.stringify({ level, ...fields, message }));
   };
-  const memos = createMemoStore(redis);
-  const sessions = createSessionStore(redis);
+  const memos = createMemoStore(redis, { storagePerPerson: config.storagePerPerson });
+  const events = createEvents(redis, connect());
+  const sessions = createSessionStore(redis, Date.now, (userId) => events.publishEnd(userId));
   const app = createApp({
     config,
     memos,
-    events: createEvents(redis, connect()),
+    events,
     limiter: createRateLimiter(redis),
     sessions,
     naver: createNaver(config, fetch),
+    flights: createFlights(),
+    searches: createSearches(),
     assets,
     compress,
-    log: { info: write('info'), warn: write('warn'), error: write('error') },
+    log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     checkStorage: () => checkRedis(redis),
+    storageWarning: () => undefined,
     shutdown: new AbortController().signal,
     ...deps,
   });

@@ -1,0 +1,16 @@
+import { createMiddleware } from 'hono/factory';
+import type { Env } from '../env.ts';
+import type { Flights } from '../http/flights.ts';
+
+/** Counts a request, and what it holds, until its answer has been taken. */
+export function countFlight(flights: Flights) {
+  return createMiddleware<Env>(async (c, next) => {
+    const flight = flights.begin();
+    c.set('flight', flight);
+    const outgoing = c.env?.outgoing;
+    outgoing?.once('close', () => flight.end());
+    await next();
+    // Without Node's adapter nothing tells when the answer was taken.
+    if (!outgoing) flight.end();
+  });
+}

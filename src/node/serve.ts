@@ -1,0 +1,143 @@
+/** Serves the application over HTTP/1.1 and bounds what one connection can take. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Server as NetServer, type Socket } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import type { Hono } from 'hono';
+import type { Env } from '../env.ts';
+import {
+  REQUESTS_PER_CONNECTION,
+  SLOW_BYTES_PER_SECOND,
+  SLOW_MS,
+  STALLED_MS,
+} from '../memo/bounds.ts';
+
+/** How often connections are looked at, in ms. */
+const SWEEP = 1_000;
+
+/** One client's connection, for as long as it is open. */
+interface Connection {
+  unanswered: Set<ServerResponse>;
+  /** the client's progress, while the server waits for it; undefined: it does not */
+  progress?: { bytes: number; at: number; windowBytes: number; windowStart: number } | undefined;
+}
+
+/** libuv's handle of a socket: what the kernel has not taken yet, which `net.Socket` does not tell. */
+interface Handle {
+  bytesWritten: number;
+  writeQueueSize: number;
+}
+
+/** @param headers of the answers that are given here, before the application sees the request */
+export function serve(app: Hono<Env>, headers: Record<string, string>) {
+  const connections = new Map<Socket, Connection>();
+  const listener = getRequestListener(app.fetch);
+  const server = createServer({
+    // Longer than the balancer's 60 s: it must be the one that closes an idle connection.
+    keepAliveTimeout: 75_000,
+    headersTimeout: 15_000,
+    requestTimeout: 30_000,
+    connectionsCheckingInterval: 5_000,
+  });
+
+  server.on('connection', (socket) => {
+    const connection: Connection = { unanswered: new Set() };
+    connections.set(socket, connection);
+    socket.once('close', () => {
+      connections.delete(socket);
+      // Before Node 22 only the first of them says so itself.
+      for (const response of connection.unanswered) response.emit('close');
+    });
+  });
+
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = request;
+    const { unanswered } = connections.get(socket) ?? { unanswered: new Set() };
+    // What has been parsed already still comes here.
+    if (socket.destroyed) return;
+    if (unanswered.size >= REQUESTS_PER_CONNECTION) {
+      socket.destroy();
+      return;
+    }
+    unanswered.add(response);
+    response.once('close', () => unanswered.delete(response));
+    // A body that nobody has asked for is not read on after the answer.
+    if (request.method === 'GET' || request.method === 'HEAD') {
+      response.once('finish', () => request.complete || socket.destroySoon());
+    }
+    const wrong = findFault(request);
+    if (wrong === undefined) void listener(request, response);
+    else refuse(response, wrong);
+  };
+  server.on('request', handle);
+  // An expectation that nobody knows may be ignored (RFC 9110 §10.1.1).
+  server.on('checkExpectation', handle);
+
+  function refuse(response: ServerResponse, reason: string): void {
+    response.writeHead(400, {
+      ...headers,
+      'Content-Type': 'text/plain; charset=UTF-8',
+      Connection: 'close',
+    });
+    response.end(`Bad Request: ${reason}\n`);
+  }
+
+  /** Ends connections whose client has stopped, or is too slow to be one. */
+  const sweep = setInterval(() => {
+    const now = performance.now();
+    for (const [socket, connection] of connections) {
+      const bytes = countProgress(socket, connection);
+      if (bytes === undefined) {
+        connection.progress = undefined;
+        continue;
+      }
+      connection.progress ??= { bytes, at: now, windowBytes: bytes, windowStart: now };
+      const { progress } = connection;
+      if (bytes !== progress.bytes) Object.assign(progress, { bytes, at: now });
+      const elapsed = now - progress.windowStart;
+      const isSlow =
+        elapsed >= SLOW_MS &&
+        bytes - progress.windowBytes < (SLOW_BYTES_PER_SECOND * elapsed) / 1000;
+      if (isSlow || now - progress.at >= STALLED_MS) socket.destroy();
+      else if (elapsed >= SLOW_MS)
+        Object.assign(progress, { windowBytes: bytes, windowStart: now });
+    }
+  }, SWEEP);
+  sweep.unref();
+
+  return {
+    server,
+    /** Requests whose answers have not been taken yet. */
+    countUnanswered: () =>
+      [...connections.values()].reduce((sum, { unanswered }) => sum + unanswered.size, 0),
+    /** Takes no new connections. HTTP's own `close` would end those whose answer is not sent yet. */
+    stopAccepting: () => void NetServer.prototype.close.call(server),
+  };
+}
+
+/** What a proxy in front may have read differently (RFC 9112 §2.3, §3.2); undefined: nothing. */
+function findFault({ httpVersion, rawHeaders }: IncomingMessage): string | undefined {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0')
+    return 'only HTTP/1.1 and HTTP/1.0 are spoken';
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!;
+    if (name.length !== 4 || name.toLowerCase() !== 'host') continue;
+    if (rawHeaders[i + 1] === '') return 'the Host header is empty';
+    if (++hosts > 1) return 'there is more than one Host header';
+  }
+  return undefined;
+}
+
+/**
+ * Bytes that the client has sent or taken, while the server waits for it to go on; undefined while
+ * it does not: between requests, while an answer is being made, in a quiet stream of events.
+ */
+function countProgress(socket: Socket, { unanswered }: Connection): number | undefined {
+  const handle = (socket as { _handle?: Handle })._handle;
+  if (!handle || unanswered.size === 0) return undefined;
+  let sends = false;
+  for (const { req } of unanswered) sends ||= !req.complete;
+  const takes = socket.writableLength > 0 || handle.writeQueueSize > 0;
+  if (!sends && !takes) return undefined;
+  return socket.bytesRead + handle.bytesWritten - handle.writeQueueSize;
+}
