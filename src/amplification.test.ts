@@ -1,0 +1,13 @@
+/** A memo is not much, and no answer makes much of it. */
+import { expect, test } from 'vitest';
+import { expectModestAnswers } from './testing/amplification.ts';
+import { readSlowCommands, setUp } from './testing/attack.ts';
+
+test('whatever is stored, and however it is asked for, an answer is at most 3 MB', {
+  timeout: 60_000,
+}, async () => {
+  const stage = await setUp();
+  await expectModestAnswers(stage, 4);
+  expect(stage.server.stderr).toBe('');
+  expect(await readSlowCommands(stage.redis)).toEqual([]);
+});
