@@ -79,3 +79,29 @@ test('bodies that never end, answers that nobody reads and idle connections end'
   for (const { said } of readers) expect(said.length).toBeLessThan(20_000_000);
   expect(server.stderr).toBe('');
 });
+
+test('a phone that takes 50 KB a second is not let go', { timeout: 180_000 }, async () => {
+  const server = await startServer();
+  const redis = connectTo(inject('redisUrl'));
+  const me = await comeIn(redis);
+  const memo = (_: unknown, i: number) => `{"id":${i + 1},"text":"${'x'.repeat(20_000)}"}`;
+  await redis.rpush(`user:${me.id}:memos`, ...Array.from({ length: 1000 }, memo));
+
+  const socket = connect({ port: server.port, host: '127.0.0.1' });
+  onTestFinished(() => void socket.destroy());
+  socket.write(
+    `GET /memo HTTP/1.1\r\nHost: x\r\nCookie: ${me.cookie}\r\nConnection: close\r\n\r\n`,
+  );
+  const start = performance.now();
+  let taken = 0;
+  let tail = '';
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    taken += chunk.length;
+    tail = (tail + chunk.toString('latin1')).slice(-20);
+    // For a minute, as slow as that; then all of the rest at once.
+    const isDue = () => performance.now() - start > Math.min(taken / 50, 60_000);
+    if (!isDue()) await expect.poll(isDue, { timeout: 60_000 }).toBe(true);
+  }
+  expect(taken).toBeGreaterThan(20_000_000);
+  expect(tail).toContain(']}');
+});

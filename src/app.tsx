@@ -183,7 +183,7 @@ async function answerProblem(
   }
   if (site.fragment || c.get('form') || acceptsType(c, /^text\/html$/)) {
     // The browser asks again by itself: ten tabs that are restored at once are no mistake.
-    if (code === 'busy' && c.req.method === 'GET') common.Refresh = '1';
+    if (code === 'busy' && c.req.method === 'GET' && !c.req.query('q')) common.Refresh = '1';
     return answerPage(
       c,
       <ErrorPage site={site} problem={problem} requestId={c.get('requestId')} draft={draft} />,

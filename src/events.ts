@@ -7,6 +7,7 @@
  * Channel: `user:<id>:changes`; message: the tab that made the change, or nothing; `-` when a
  * session has ended.
  */
+import { STREAMS_PER_PERSON } from './memo/bounds.ts';
 import type { RedisClient } from './memos.ts';
 
 export type Events = ReturnType<typeof createEvents>;
@@ -22,9 +23,6 @@ export interface Listener {
 
 /** No tab is called that. */
 const ENDED = '-';
-
-/** A person's streams in one process; one more ends the oldest. Nobody looks at so many tabs. */
-const MAX_LISTENERS = 20;
 
 /**
  * @param redis publishes
@@ -65,7 +63,7 @@ export function createEvents(redis: RedisClient, subscriber: RedisClient) {
       const channel = channelOf(userId);
       const set = listeners.get(channel) ?? new Set();
       listeners.set(channel, set.add(listener));
-      for (const oldest of [...set].slice(0, -MAX_LISTENERS)) {
+      for (const oldest of [...set].slice(0, -STREAMS_PER_PERSON)) {
         // Taken out now, not when it has ended: of many that come at once, each ends another.
         set.delete(oldest);
         oldest.end();

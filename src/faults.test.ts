@@ -196,7 +196,8 @@ describe('a wire that', () => {
     stage.wire.set({});
     await expectReady(stage.at(''), WHOLE_AGAIN);
     for (let i = 0; i < 3; i++) expect((await write(stage, `글 ${i}`)).status).toBeLessThan(202);
-    expect(await stage.person.stored()).toEqual(['글 0', '글 1', '글 2']);
+    // One that took too long was sent again after the others.
+    expect((await stage.person.stored()).toSorted()).toEqual(['글 0', '글 1', '글 2']);
   });
 
   test('comes and goes while writers write', async () => {
@@ -325,8 +326,9 @@ describe('a Redis that', () => {
     const { admin, redis, at, person } = stage;
     await writeFirst(stage);
     // So that there is something to load.
-    const load = Array.from({ length: 1000 }, () => ['rpush', 'load', 'x'.repeat(300)]);
-    for (let i = 0; i < 100; i++) await admin.pipeline(load).exec();
+    const push =
+      "for i = 1, 5000 do redis.call('RPUSH', 'load', string.rep('x', 300)) end return 1";
+    for (let i = 0; i < 20; i++) await admin.eval(push, 0);
     await redis.current().kill();
     const loading = redis.again();
     const seen = new Set<number>();

@@ -33,6 +33,7 @@ const redis = await connectRedis(config.redis, log);
 // Lists of memos are long replies: the short ones must not wait behind them.
 const [bulk, subscriber] = await Promise.all([connectAnother(redis), connectAnother(redis)]);
 const events = createEvents(redis, subscriber);
+const flights = createFlights();
 const stop = new AbortController();
 
 const app = createApp({
@@ -42,20 +43,20 @@ const app = createApp({
   limiter: createRateLimiter(redis),
   sessions: createSessionStore(redis, Date.now, (userId) => events.publishEnd(userId)),
   naver: createNaver(config, fetch),
-  flights: createFlights(),
+  flights,
   searches: createSearches(),
   assets: JSON.parse(readFileSync(new URL('assets.json', import.meta.url), 'utf8')),
   compress,
   log,
-  checkStorage: () => checkRedis(redis),
+  checkStorage: () => Promise.all([checkRedis(redis), bulk.ping()]),
   storageWarning: watchEviction(redis, log),
   shutdown: stop.signal,
 });
 
-const { server, countUnanswered, stopAccepting } = serve(
-  app,
-  securityHeaders(config.publicUrl.startsWith('https:')),
-);
+const { server, countUnanswered, stopAccepting } = serve(app, {
+  headers: securityHeaders(config.publicUrl.startsWith('https:')),
+  isCrowded: flights.isCrowded,
+});
 server.once('listening', () => log.info({ url: config.publicUrl, port: config.port }, 'listening'));
 server.once('error', (error) => exit(`cannot listen on port ${config.port}: ${error.message}`));
 server.listen(config.port, config.host);
@@ -68,7 +69,7 @@ if (signal === 'SIGTERM') await delay(5_000);
 stopAccepting();
 for (const end = Date.now() + 15_000; countUnanswered() > 0 && Date.now() < end; ) await delay(20);
 subscriber.disconnect();
-await Promise.all([redis, bulk].map((it) => it.quit().catch(() => it.disconnect())));
+for (const client of [bulk, redis]) await client.quit().catch(() => client.disconnect());
 log.info({}, 'stopped');
 await endLog();
 process.exit(0);

@@ -8,41 +8,80 @@ export type Searches = ReturnType<typeof createSearches>;
  * and all people together a few; the others wait for their turn.
  */
 export function createSearches() {
-  const current = new Map<string, AbortController>();
-  const waiting: (() => void)[] = [];
-  let free = SEARCHES;
+  const all = createSlots(SEARCHES);
+  const people = new Map<
+    string,
+    { slot: Slots; tabs: Map<string, AbortController>; count: number }
+  >();
 
   return {
     /**
-     * Runs a search of this person's, and ends an older one.
+     * Runs a search of this person's, after those of other tabs; an older one of the same tab ends.
+     * @param tab the tab's name; empty for whoever has none
      * @param signal aborted when nobody waits for the result any more
      * @param search ends early, with whatever it has, when its signal is aborted
      * @throws Problem 429 when a newer one has ended this one
      */
     async run<T>(
       userId: string,
+      tab: string,
       signal: AbortSignal,
       search: (signal: AbortSignal) => Promise<T>,
     ): Promise<T> {
-      current.get(userId)?.abort();
+      const person = people.get(userId) ?? { slot: createSlots(1), tabs: new Map(), count: 0 };
+      people.set(userId, person);
+      person.count++;
+      person.tabs.get(tab)?.abort();
       const own = new AbortController();
-      current.set(userId, own);
+      person.tabs.set(tab, own);
+      const either = AbortSignal.any([signal, own.signal]);
       try {
-        if (free > 0) free--;
-        else await new Promise<void>((resolve) => waiting.push(resolve));
-        try {
-          const found = await search(AbortSignal.any([signal, own.signal]));
-          if (own.signal.aborted) {
-            throw new Problem(429, 'busy', { headers: { 'Retry-After': '1' } });
-          }
-          return found;
-        } finally {
-          const next = waiting.shift();
-          if (next) next();
-          else free++;
-        }
+        const found = await person.slot.use(either, () => all.use(either, () => search(either)));
+        either.throwIfAborted();
+        return found;
+      } catch (error) {
+        if (!own.signal.aborted) throw error;
+        throw new Problem(429, 'busy', { headers: { 'Retry-After': '1' } });
       } finally {
-        if (current.get(userId) === own) current.delete(userId);
+        if (person.tabs.get(tab) === own) person.tabs.delete(tab);
+        if (--person.count === 0) people.delete(userId);
+      }
+    },
+  };
+}
+
+type Slots = ReturnType<typeof createSlots>;
+
+/** So many at a time; the others wait in order, for as long as their signal is not aborted. */
+function createSlots(free: number) {
+  const waiting = new Set<() => void>();
+
+  return {
+    async use<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+      signal.throwIfAborted();
+      if (free > 0) free--;
+      else {
+        await new Promise<void>((resolve, reject) => {
+          const leave = () => {
+            waiting.delete(begin);
+            reject(signal.reason);
+          };
+          const begin = () => {
+            signal.removeEventListener('abort', leave);
+            resolve();
+          };
+          waiting.add(begin);
+          signal.addEventListener('abort', leave, { once: true });
+        });
+      }
+      try {
+        return await work();
+      } finally {
+        const [next] = waiting;
+        if (next) {
+          waiting.delete(next);
+          next();
+        } else free++;
       }
     },
   };

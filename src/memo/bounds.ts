@@ -23,12 +23,19 @@ export const DISCARDED_BODY_BYTES = 4 * MIB;
 export const CHUNKING_BYTES = 64 * KIB;
 /** Bytes that a process holds for clients: bodies being read, pages being made, answers not yet taken. */
 export const BYTES_IN_FLIGHT = 32 * MIB;
+/** Of those, what requests without a session may hold. */
+export const BYTES_OF_STRANGERS = 8 * MIB;
 /** Bytes that one request may hold when the process has no room left: health checks, errors, small answers. */
 export const SMALL_FLIGHT_BYTES = 32 * KIB;
 /** Requests on one connection that are not answered yet. Browsers do not pipeline at all. */
 export const REQUESTS_PER_CONNECTION = 16;
-/** Without a byte sent or taken for this long, a client is gone. */
+/** Without a byte sent, or taken while room is scarce, for this long, a client is gone. */
 export const STALLED_MS = 10_000;
+/**
+ * As long when there is room. What a client takes is seen only when a third of the kernel's buffer has
+ * gone, 1.3 MB: a phone that takes 30 KB a second needs 43 s for it.
+ */
+export const UNTAKEN_MS = 60_000;
 /** Slower than this over `SLOW_MS` is no network, but an attack (slow loris). */
 export const SLOW_BYTES_PER_SECOND = 1 * KIB;
 export const SLOW_MS = 20_000;

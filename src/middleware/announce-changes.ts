@@ -1,6 +1,13 @@
+import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import type { Env } from '../env.ts';
 import type { Events } from '../events.ts';
+
+/** The tab that a request comes from, as our script names it; empty for all others. */
+export function tabOf(c: Context<Env>): string {
+  const tab = c.req.header('Memo-Tab') ?? '';
+  return /^\w{1,32}$/.test(tab) ? tab : '';
+}
 
 /** Tells a person's open pages of every request of theirs that has changed something. */
 export function announceChanges(events: Events) {
@@ -8,8 +15,7 @@ export function announceChanges(events: Events) {
     await next();
     const session = c.get('session');
     const changed = c.req.method !== 'GET' && c.req.method !== 'HEAD' && c.res.status < 400;
-    const tab = c.req.header('Memo-Tab') ?? '';
     // Not waited for: whoever made the change has nothing to gain by it.
-    if (changed && session) void events.publish(session.userId, /^\w{1,32}$/.test(tab) ? tab : '');
+    if (changed && session) void events.publish(session.userId, tabOf(c));
   });
 }

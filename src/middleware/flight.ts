@@ -8,9 +8,10 @@ export function countFlight(flights: Flights) {
     const flight = flights.begin();
     c.set('flight', flight);
     const outgoing = c.env?.outgoing;
-    outgoing?.once('close', () => flight.end());
+    outgoing?.once('close', () => flight.close());
     await next();
+    flight.endWork();
     // Without Node's adapter nothing tells when the answer was taken.
-    if (!outgoing) flight.end();
+    if (!outgoing) flight.close();
   });
 }

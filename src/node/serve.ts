@@ -9,6 +9,7 @@ import {
   SLOW_BYTES_PER_SECOND,
   SLOW_MS,
   STALLED_MS,
+  UNTAKEN_MS,
 } from '../memo/bounds.ts';
 
 /** How often connections are looked at, in ms. */
@@ -27,8 +28,14 @@ interface Handle {
   writeQueueSize: number;
 }
 
-/** @param headers of the answers that are given here, before the application sees the request */
-export function serve(app: Hono<Env>, headers: Record<string, string>) {
+/**
+ * @param options.headers of the answers that are given here, before the application sees the request
+ * @param options.isCrowded whether clients have to be quick in taking their answers
+ */
+export function serve(
+  app: Hono<Env>,
+  { headers, isCrowded }: { headers: Record<string, string>; isCrowded: () => boolean },
+) {
   const connections = new Map<Socket, Connection>();
   const listener = getRequestListener(app.fetch);
   const server = createServer({
@@ -85,21 +92,23 @@ export function serve(app: Hono<Env>, headers: Record<string, string>) {
   const sweep = setInterval(() => {
     const now = performance.now();
     for (const [socket, connection] of connections) {
-      const bytes = countProgress(socket, connection);
-      if (bytes === undefined) {
+      const waiting = waitsFor(socket, connection);
+      if (waiting === undefined) {
         connection.progress = undefined;
         continue;
       }
+      const { bytes, sends } = waiting;
       connection.progress ??= { bytes, at: now, windowBytes: bytes, windowStart: now };
       const { progress } = connection;
       if (bytes !== progress.bytes) Object.assign(progress, { bytes, at: now });
+      const patience = sends || isCrowded() ? STALLED_MS : UNTAKEN_MS;
       const elapsed = now - progress.windowStart;
       const isSlow =
-        elapsed >= SLOW_MS &&
-        bytes - progress.windowBytes < (SLOW_BYTES_PER_SECOND * elapsed) / 1000;
-      if (isSlow || now - progress.at >= STALLED_MS) socket.destroy();
-      else if (elapsed >= SLOW_MS)
+        sends && (bytes - progress.windowBytes) * 1000 < SLOW_BYTES_PER_SECOND * elapsed;
+      if (now - progress.at >= patience || (elapsed >= SLOW_MS && isSlow)) socket.destroy();
+      else if (elapsed >= SLOW_MS) {
         Object.assign(progress, { windowBytes: bytes, windowStart: now });
+      }
     }
   }, SWEEP);
   sweep.unref();
@@ -129,15 +138,16 @@ function findFault({ httpVersion, rawHeaders }: IncomingMessage): string | undef
 }
 
 /**
- * Bytes that the client has sent or taken, while the server waits for it to go on; undefined while
- * it does not: between requests, while an answer is being made, in a quiet stream of events.
+ * What the server waits for: the rest of a body that the client `sends`, or that it takes an answer;
+ * and the bytes of both until now. Undefined while it waits for nothing: between requests, while an
+ * answer is being made, in a quiet stream of events.
  */
-function countProgress(socket: Socket, { unanswered }: Connection): number | undefined {
+function waitsFor(socket: Socket, { unanswered }: Connection) {
   const handle = (socket as { _handle?: Handle })._handle;
   if (!handle || unanswered.size === 0) return undefined;
   let sends = false;
   for (const { req } of unanswered) sends ||= !req.complete;
   const takes = socket.writableLength > 0 || handle.writeQueueSize > 0;
   if (!sends && !takes) return undefined;
-  return socket.bytesRead + handle.bytesWritten - handle.writeQueueSize;
+  return { sends, bytes: socket.bytesRead + handle.bytesWritten - handle.writeQueueSize };
 }

@@ -77,7 +77,15 @@ function Times({ site, memo }: { site: Site; memo: Memo }) {
 }
 
 /** A memo in the trash, and its two ways out. */
-export function TrashCard({ site, memo, text }: Omit<MemoCardProps, 'view'>) {
+export function TrashCard({
+  site,
+  memo,
+  text,
+  before,
+}: Omit<MemoCardProps, 'view'> & {
+  /** the cursor of the part of the trash that it is on */
+  before?: number | undefined;
+}) {
   const { t } = site;
   return (
     <article class="card" id={`m${memo.id}`} tabindex={-1} aria-labelledby={`m${memo.id}-text`}>
@@ -101,6 +109,7 @@ export function TrashCard({ site, memo, text }: Omit<MemoCardProps, 'view'>) {
             action={href(site, `/trash/${memo.id}/purge`)}
             hx-confirm={t.purgeConfirm}
           >
+            {before !== undefined && <input type="hidden" name="before" value={String(before)} />}
             <button class="quiet" type="submit">
               {t.purge}
             </button>

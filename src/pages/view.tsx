@@ -54,7 +54,7 @@ export function ListForm({ view }: { view: View }) {
 
 /** Carries the view through a form. */
 export function ViewFields({ view }: { view: View }) {
-  const fields = { before: view.before, through: view.through, q: view.q };
+  const fields = { before: view.before, through: view.through, q: view.q, pinned: view.pinned };
   return (
     <>
       {Object.entries(fields).map(

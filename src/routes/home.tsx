@@ -3,6 +3,7 @@ import { answerPage } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
 import { PAGE_BYTES, PINNED_BYTES } from '../memo/bounds.ts';
 import { idOf, type Page, parseMemo } from '../memos.ts';
+import { tabOf } from '../middleware/announce-changes.ts';
 import { type Card, createCardCache, renderItem } from '../pages/card-cache.tsx';
 import { Editor } from '../pages/composer.tsx';
 import { Cards, Home } from '../pages/home.tsx';
@@ -31,7 +32,7 @@ export function createHome({
     const { userId } = c.get('session')!;
     const part = (cursor?: number) =>
       search
-        ? searches.run(userId, c.req.raw.signal, (signal) =>
+        ? searches.run(userId, tabOf(c), c.req.raw.signal, (signal) =>
             memos.search(userId, search.matches, PAGE_SIZE, cursor, signal),
           )
         : memos.page(userId, PAGE_SIZE, cursor);
@@ -42,7 +43,8 @@ export function createHome({
       through !== undefined &&
       page.next > through &&
       page.memos.length < THROUGH_LIMIT &&
-      length < THROUGH_LENGTH
+      length < THROUGH_LENGTH &&
+      !c.req.raw.signal.aborted
     ) {
       const more = await part(page.next);
       for (const memo of more.memos) length += memo.byteLength;
@@ -158,5 +160,5 @@ export async function render(
 }
 
 /** On a page that goes on below another: those that stand above as pinned are not shown twice. */
-const withoutPinned = (cards: Card[], { pinned = 0 }: View, search: Search | undefined) =>
-  search ? cards : cards.filter(({ id, pin }) => !pin || id < pinned);
+const withoutPinned = (cards: Card[], { pinned }: View, search: Search | undefined) =>
+  search || pinned === undefined ? cards : cards.filter(({ id, pin }) => !pin || id < pinned);

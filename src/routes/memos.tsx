@@ -4,7 +4,7 @@ import { joinBytes } from '../bytes.ts';
 import type { Dependencies, Env, Log } from '../env.ts';
 import { PAGE_LIMIT, TEXT_BODY_BYTES, TEXT_LENGTH } from '../memo/bounds.ts';
 import { type Change, idOf, joinMembers, type Outcome, parseMemo, versionOf } from '../memos.ts';
-import { announceChanges } from '../middleware/announce-changes.ts';
+import { announceChanges, tabOf } from '../middleware/announce-changes.ts';
 import { readBody, requireForm, requireJson } from '../middleware/body.ts';
 import { limitWrites } from '../middleware/rate-limit.ts';
 import { requireSamePerson, requireSession } from '../middleware/session.ts';
@@ -42,7 +42,13 @@ export function memoRoutes(
    */
   const backToPage = (c: Context<Env>, notice: Notice, id?: number) => {
     const view = readView(c.get('form') ?? new Map());
-    if (c.get('site').fragment) return home.page(c, view, notice);
+    if (c.get('site').fragment) {
+      return home.page(c, view, notice).catch(() => {
+        // It is done. What cannot be shown now is not to look as if it were not.
+        c.get('headers')['HX-Refresh'] = 'true';
+        return answer(c, '', { 'Content-Type': 'text/html; charset=UTF-8' });
+      });
+    }
     const deleted = 'removed' in notice ? notice.removed : undefined;
     const anchor = id === undefined ? '' : `#m${id}`;
     return c.redirect(pageHref(config, { ...view, deleted }) + anchor, 303);
@@ -64,7 +70,7 @@ export function memoRoutes(
       throw new Problem(400, 'bad-request');
     }
     const page = search
-      ? await searches.run(userId, c.req.raw.signal, (signal) =>
+      ? await searches.run(userId, tabOf(c), c.req.raw.signal, (signal) =>
           memos.search(userId, search.matches, size, cursor, signal),
         )
       : await memos.page(userId, size, cursor);

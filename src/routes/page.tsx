@@ -20,7 +20,7 @@ export function pageRoutes({ memos, sessions }: Dependencies, home: HomePages) {
       return answerPage(c, <Invitation site={site} rivals={c.get('rivals') !== undefined} />);
     }
     const query = c.req.query();
-    for (const name of ['before', 'through', 'edit', 'deleted']) {
+    for (const name of ['before', 'through', 'edit', 'deleted', 'pinned']) {
       if (query[name] !== undefined && readId(query[name]) === undefined) {
         throw new Problem(400, 'bad-request');
       }

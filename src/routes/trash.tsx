@@ -48,7 +48,7 @@ export function trashRoutes({ config, events, limiter, memos, sessions }: Depend
     const toCard = async (stored: Uint8Array): Promise<Card> => {
       const memo = parseMemo(stored);
       const text = await joinInTurns(renderText({ site, memo, fixed: true }), pause);
-      const item = renderItem(<TrashCard site={site} memo={memo} text={text} />);
+      const item = renderItem(<TrashCard site={site} memo={memo} text={text} before={before} />);
       return { id: memo.id, pin: memo.pin, cursor: memo.deleted ?? 0, item };
     };
     const { cards, next } = await render(c, list.memos, toCard, PAGE_BYTES);
@@ -69,9 +69,11 @@ export function trashRoutes({ config, events, limiter, memos, sessions }: Depend
 
   /** After a form: htmx gets the page at once, a browser that sent the form itself by a redirect. */
   const backToTrash = (c: Context<Env>, done: string) => {
-    if (!c.get('site').fragment) return c.redirect(page, 303);
-    c.get('headers')['HX-Replace-Url'] = page;
-    return show(c, { done });
+    const before = readId(c.get('form')?.get('before'));
+    const address = before === undefined ? page : `${page}?before=${before}`;
+    if (!c.get('site').fragment) return c.redirect(address, 303);
+    c.get('headers')['HX-Replace-Url'] = address;
+    return show(c, { before, done });
   };
 
   // What was deleted in the last 30 days; with `confirm`, and a question.

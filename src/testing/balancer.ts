@@ -84,14 +84,19 @@ async function startBalancer({ interval, propagation }: BalancerOptions) {
   };
 }
 
-/** Asks for the page and the list at a fixed rate. @returns counts by what came of it, at the end */
-function startReaders(url: string, person: { cookie: string }) {
+/**
+ * Asks for the page and the list at a fixed rate.
+ * @param people ask in turn, as each has few requests under way
+ * @returns counts by what came of it, at the end
+ */
+function startReaders(url: string, people: { cookie: string }[]) {
+  let asked = 0;
   const answers = new Map<string, number>();
   const count = (what: string) => answers.set(what, (answers.get(what) ?? 0) + 1);
   const pending = new Set<Promise<unknown>>();
   const timer = setInterval(() => {
     for (const path of ['/memo?limit=5', '/']) {
-      const asking = ask(url + path, person)
+      const asking = ask(url + path, people[asked++ % people.length]!)
         .then(
           ({ status, text }) => count(status === 200 ? '200' : `${path} ${status} ${text}`),
           (error) => count(`${path} ${error} ${error.cause}`),
@@ -143,7 +148,9 @@ function startListener(url: string, { cookie }: { cookie: string }) {
  */
 export async function expectRestartsUnseen(restarts: number, options: BalancerOptions) {
   const redis = await startOwnRedis();
-  const person = await comeIn(connectTo(redis.url));
+  const admin = connectTo(redis.url);
+  const person = await comeIn(admin);
+  const readers = await Promise.all(Array.from({ length: 10 }, () => comeIn(admin)));
   const ports = [await findFreePort(), await findFreePort()];
   const env = (port: number) => ({ REDIS_URL: redis.url, PORT: String(port), TRUST_PROXY: '1' });
   const { url, healthy, register, deregister } = await startBalancer(options);
@@ -154,7 +161,7 @@ export async function expectRestartsUnseen(restarts: number, options: BalancerOp
   }
   expect(healthy()).toHaveLength(2);
 
-  const stopReaders = startReaders(url, person);
+  const stopReaders = startReaders(url, [person, ...readers]);
   const writers = startWriters([url], person, 2, RATE);
   const { seen, stop } = startListener(url, person);
   const expectTold = async () => {

@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest';
+import { BYTES_IN_FLIGHT, BYTES_OF_STRANGERS, REQUESTS_PER_PERSON } from '../memo/bounds.ts';
+import { createFlights } from './flights.ts';
+import { createSearches } from './searches.ts';
+
+const KIB = 1024;
+
+test('strangers cannot take the room of those who are logged in', () => {
+  const flights = createFlights();
+  const strangers = Array.from({ length: BYTES_OF_STRANGERS / (256 * KIB) }, () => flights.begin());
+  for (const stranger of strangers) stranger.hold(256 * KIB);
+  expect(() => flights.begin().hold(33 * KIB)).toThrow('busy');
+  flights.begin().hold(32 * KIB); // small ones always have room
+  const mine = flights.begin();
+  mine.belongTo('me');
+  mine.hold(1024 * KIB);
+  for (const stranger of strangers) stranger.close();
+  flights.begin().hold(256 * KIB);
+});
+
+test('no more is held than there is room for, and what was given back can be held again', () => {
+  const flights = createFlights();
+  const all = Array.from({ length: BYTES_IN_FLIGHT / (1024 * KIB) }, (_, i) => {
+    const flight = flights.begin();
+    flight.belongTo(`person ${i}`);
+    flight.hold(1024 * KIB);
+    return flight;
+  });
+  const next = flights.begin();
+  next.belongTo('next');
+  expect(flights.isCrowded()).toBe(true);
+  expect(() => next.hold(64 * KIB)).toThrow('busy');
+  all[0]!.hold(100);
+  next.hold(64 * KIB);
+  for (const flight of [...all, next]) flight.close();
+  expect(flights.isCrowded()).toBe(false);
+});
+
+test('a person whose clients leave has no more requests under way than one whose clients stay', () => {
+  const flights = createFlights();
+  const ask = () => {
+    const flight = flights.begin();
+    flight.belongTo('me');
+    return flight;
+  };
+  const under = Array.from({ length: REQUESTS_PER_PERSON }, ask);
+  for (const flight of under) flight.close(); // but the work goes on
+  expect(ask).toThrow('busy');
+  under[0]!.endWork();
+  const another = ask();
+  another.belongTo('me'); // said twice, counted once
+  expect(ask).toThrow('busy');
+  another.endWork();
+  expect(ask).toThrow('busy'); // not taken yet
+  another.close();
+  ask();
+});
+
+/** A search that goes on until it is told to end. */
+function startSearch(
+  searches: ReturnType<typeof createSearches>,
+  { person = 'me', tab = 'tab' }: { person?: string; tab?: string },
+) {
+  let finish = (_: string) => {};
+  const leave = new AbortController();
+  const search = { hasBegun: false, leave, finish: (found: string) => finish(found) };
+  const found = searches
+    .run(person, tab, leave.signal, (signal) => {
+      search.hasBegun = true;
+      return new Promise<string>((resolve) => {
+        finish = resolve;
+        signal.addEventListener('abort', () => resolve('a part'));
+      });
+    })
+    .catch((error: Error) => error.message);
+  return Object.assign(search, { found });
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+test('a newer search of the same tab ends the older one; those of other tabs take their turn', async () => {
+  const searches = createSearches();
+  const first = startSearch(searches, {});
+  await settle();
+  const second = startSearch(searches, {});
+  expect(await first.found).toBe('busy');
+  await settle();
+  const other = startSearch(searches, { tab: 'other' });
+  await settle();
+  expect([second.hasBegun, other.hasBegun]).toEqual([true, false]);
+  second.finish('all');
+  expect(await second.found).toBe('all');
+  await settle();
+  expect(other.hasBegun).toBe(true);
+  other.finish('all');
+  expect(await other.found).toBe('all');
+});
+
+test('whoever has left while waiting for a search takes nobody’s turn', async () => {
+  const searches = createSearches();
+  const people = Array.from({ length: 4 }, (_, i) => startSearch(searches, { person: `${i}` }));
+  const left = Array.from({ length: 50 }, (_, i) => startSearch(searches, { person: `left ${i}` }));
+  const last = startSearch(searches, { person: 'last' });
+  await settle();
+  for (const { leave } of left) leave.abort();
+  people[0]!.finish('all');
+  await settle();
+  expect([last.hasBegun, ...left.map(({ hasBegun }) => hasBegun)].filter(Boolean)).toEqual([true]);
+  for (const search of [...people, last]) search.finish('all');
+  expect(await last.found).toBe('all');
+});
