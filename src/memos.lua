@@ -16,6 +16,7 @@ local BLOCK = 20 -- elements that are read by one call
 local NEWEST = 200 -- elements that are searched for a repetition, or moved
 local LENGTH = 512 * 1024 -- bytes after which a reply is long enough
 local MOVABLE = 64 * 1024 -- bytes that may be written again in the place of a long walk
+local RUN = 2000 -- elements that are searched for what a restored memo has become
 local SEARCHED = 128 * 1024 -- bytes that are read to find one memo after the other
 local NUMBERED = 500 -- elements that one call numbers
 local NUMBERED_LENGTH = 256 * 1024 -- bytes of them
@@ -55,36 +56,31 @@ local function search(key, key_of)
   return low
 end
 
--- Iterates over `count` elements from the index `at` on, in steps of 1 or -1. Ends early with the
--- element that makes them `limit` bytes. Blocks begin small, and are no larger than fits when all are
--- as long as the longest so far: a few long ones must not be many times `limit`. O(bytes).
-local function elements(at, step, count, limit)
-  local block, i, size, length, longest = {}, 0, 1, 0, 1
-  return function()
-    if count <= 0 or length >= limit then return nil end
-    i = i + 1
-    if i > #block then
-      local fitting = math.ceil((limit - length) / longest)
-      size = math.min(size * 2, BLOCK, count, fitting)
-      local first = step > 0 and at or at - size + 1
-      block = redis.call('LRANGE', list, first, first + size - 1)
-      at, i = at + step * size, 1
+-- Up to `count` elements from the index `at` on, in steps of 1 or -1; fewer when they are long: the
+-- last is the one that makes them `limit` bytes. Blocks begin small, and are no larger than fits when
+-- all are as long as the longest so far: of long ones, few are read in vain. O(bytes).
+local function read(at, step, count, limit)
+  local found, length, longest, size = {}, 0, 1, 2
+  while count > 0 and length < limit do
+    size = math.min(size * 2, BLOCK, count, math.ceil((limit - length) / longest))
+    local first = step > 0 and at or at - size + 1
+    local block = redis.call('LRANGE', list, first, first + size - 1)
+    for i = 1, size do
+      if length >= limit then return found end
+      local element = block[step > 0 and i or size + 1 - i]
+      found[#found + 1] = element
+      length = length + #element
+      if #element > longest then longest = #element end
     end
-    local element = block[step > 0 and i or #block + 1 - i]
-    count, length = count - 1, length + #element
-    longest = math.max(longest, #element)
-    return element
+    at, count = at + step * size, count - size
   end
+  return found
 end
 
 -- The newest `count` elements before the index `stop`, the newest first, and the index where they
--- end. Fewer when they are long: the reply, and the time that everybody else waits, are bounded by
--- what one element more than `limit` bytes takes.
+-- end; fewer when they are long. What they take is what everybody else waits.
 local function newest(stop, count, limit)
-  local found = {}
-  for element in elements(stop - 1, -1, math.min(count, stop), limit or LENGTH) do
-    found[#found + 1] = element
-  end
+  local found = read(stop - 1, -1, math.min(count, stop), limit or LENGTH)
   return found, stop - #found
 end
 
@@ -132,7 +128,7 @@ local function assign_ids(ids)
   if not is_counting then id = math.max(now(), id) end
 
   local numbered, unknown = {}, {}
-  for element in elements(first, 1, math.min(NUMBERED, left), NUMBERED_LENGTH) do
+  for _, element in ipairs(read(first, 1, math.min(NUMBERED, left), NUMBERED_LENGTH)) do
     local members = members_of(element, ids[element])
     if not members then
       unknown[#unknown + 1] = element
@@ -239,8 +235,9 @@ end
 
 -- insert(memo): puts a memo back to its place by id. Returns {1, the memo}, or {0, the one that is
 -- there} when it never left. An id that is no time can have been given twice, when an emptied list
--- was numbered anew: then the memo takes the next free one. O(log n) to find the place; to open it,
--- O(1) among the newest, else O(n), as LINSERT walks there from the head.
+-- was numbered anew: then the memo takes the next free one, unless one of the last 2,000 before that
+-- is what an earlier attempt has made of it. O(log n) to find the place; to open it, O(1) among the
+-- newest, else O(n), as LINSERT walks there from the head.
 function operations.insert(memo)
   local id = id_of(memo)
   local index = search(id, id_of)
@@ -248,7 +245,7 @@ function operations.insert(memo)
   if there and id_of(there) == id then
     if there == memo or id >= FIRST_DATE then return { 0, there } end
     local members = string.match(memo, '^{"id":%d+(.*)$')
-    -- Where the ids leave the first number out: before, they are as far from `id` as from its place.
+    -- Where the ids leave a number out: up to there, they are as far from `id` as from its place.
     local low, high = index + 1, redis.call('LLEN', list)
     while low < high do
       local middle = math.floor((low + high) / 2)
@@ -258,7 +255,7 @@ function operations.insert(memo)
         high = middle
       end
     end
-    for _, earlier in ipairs((newest(low, math.min(low - index, NEWEST), MOVABLE))) do
+    for _, earlier in ipairs((newest(low, math.min(low - index, RUN)))) do
       if earlier == with_id(id_of(earlier), members) then return { 0, earlier } end
     end
     memo, index = with_id(id + low - index, members), low
@@ -287,7 +284,7 @@ function operations.insert(memo)
 end
 
 -- The trash is a list of the same memos, each with "deleted" as its last member, newest last: these
--- ascend. Whatever looks into it first drops what is too old, or too much; ARGV has the bounds.
+-- ascend. Whoever looks into it first drops what is too old, or too much; ARGV has the bounds.
 
 local KEEP = 30 * 24 * 60 * 60 -- seconds
 local DROPPED = 16 * 1024 * 1024 -- bytes of entries that one call drops, about
@@ -347,11 +344,14 @@ end
 function operations.discarded(_, _, id, stop)
   local count = redis.call('LLEN', list)
   stop = math.min(count, tonumber(stop) or count)
-  for entry in elements(stop - 1, -1, stop, WALKED) do
-    stop = stop - 1
-    local cut = string.find(entry, ',"deleted":', -40, true)
-    if id_of(entry) == tonumber(id) and cut then
-      return { 0, entry, string.sub(entry, 1, cut - 1) .. '}' }
+  local walked = 0
+  while stop > 0 and walked < WALKED do
+    for _, entry in ipairs((newest(stop, BLOCK))) do
+      local cut = string.find(entry, ',"deleted":', -40, true)
+      if id_of(entry) == tonumber(id) and cut then
+        return { 0, entry, string.sub(entry, 1, cut - 1) .. '}' }
+      end
+      stop, walked = stop - 1, walked + #entry
     end
   end
   return { stop }
@@ -379,7 +379,7 @@ end
 
 -- What has to be done before an operation: -1 when it is not done yet, and has to go on.
 local IN_MEMOS = { append = true, page = true, find = true, insert = true }
-local IN_TRASH = { discard = true, discarded = true, trash = true }
+local IN_TRASH = { discarded = true, trash = true }
 local operation = ARGV[1]
 if IN_MEMOS[operation] and not assign_ids({}) then return -1 end
 if IN_TRASH[operation] and not shrink(tonumber(ARGV[2]), tonumber(ARGV[3])) then return -1 end

@@ -1,15 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { PINS } from './memo/bounds.ts';
+import { PINS, TRASH_BYTES, TRASH_ENTRIES } from './memo/bounds.ts';
+import { findIds } from './memo/foreign.ts';
 import {
   createMemoStore,
   joinMembers,
+  type MemoStore,
   parseMemo,
   type Stored,
   setMembers,
   versionOf,
 } from './memos.ts';
 import { connect, newId } from './testing/app.ts';
+import { connectTo, startOwnRedis } from './testing/stage.ts';
 
 const redis = connect();
 const store = createMemoStore(redis);
@@ -19,6 +22,12 @@ const lengthOf = (memos: Uint8Array[]) => joinMembers(memos).byteLength;
 const idOf = (memo: Stored) => parseMemo(memo).id;
 const listOf = (user: string) => redis.lrange(`user:${user}:memos`, 0, -1);
 const trashOf = (user: string) => redis.lrange(`user:${user}:trash`, 0, -1);
+/** Elements as a hand in Redis, or memo.py, adds them. */
+async function push(user: string, elements: string[], kind = 'memos') {
+  for (let i = 0; i < elements.length; i += 2000) {
+    await redis.rpush(`user:${user}:${kind}`, ...elements.slice(i, i + 2000));
+  }
+}
 const textsOf = async (user: string) => (await listOf(user)).map((memo) => parseMemo(memo).text);
 
 /** Adds a memo and returns its id. */
@@ -186,17 +195,228 @@ describe('memo.py’s elements', () => {
     ]);
   });
 
-  test('a hundred thousand of them are numbered in one go', async () => {
+  test('a hundred thousand of them are numbered, many others’ turns in between', async () => {
     const user = newId();
     const memos = Array.from({ length: 100_000 }, (_, i) => pythonMemo(`${i}`));
-    for (let i = 0; i < memos.length; i += 5000) {
-      await redis.rpush(`user:${user}:memos`, ...memos.slice(i, i + 5000));
-    }
-    const id = await add(user, 'new');
+    await push(user, memos);
+    let isDone = false;
+    const adding = add(user, 'new').finally(() => {
+      isDone = true;
+    });
+    const other = connect();
+    let turns = 0;
+    for (; !isDone; turns++) await other.ping();
+    const id = await adding;
+    expect(turns).toBeGreaterThan(100);
     expect(await redis.llen(`user:${user}:memos`)).toBe(100_001);
     expect(parseMemo((await store.find(user, 50_000))!).text).toBe('49999');
     expect(parseMemo((await store.find(user, id))!).text).toBe('new');
-    await redis.del(`user:${user}:memos`);
+    await redis.unlink(`user:${user}:memos`);
+  });
+
+  test.each([
+    ['"\\u0069d"', 'escaped'],
+    ['"i\\u0064"', 'escaped'],
+    ['"\\u0069\\u0064"', 'escaped'],
+    ['"id"', 'plain'],
+  ])('an id that is written as %s is kept under another name, too', async (name) => {
+    const user = newId();
+    await redis.rpush(`user:${user}:memos`, `{"text": "a", ${name}: 9, "b": {${name}: 8}}`);
+    expect((await store.edit(user, 1, { text: 'b' })).status).toBe('done');
+    const memo = JSON.parse((await listOf(user))[0]!);
+    expect(memo).toMatchObject({ id: 1, _id: 9, text: 'b', b: { id: 8 } });
+  });
+
+  // A text of nothing that needs an escape; members that do.
+  const blank = fc.string({ unit: fc.constantFrom(' ', '\t', '\n', '\r'), maxLength: 3 });
+  const foreignName = fc.constantFrom(
+    '"id"',
+    '"\\u0069d"',
+    '"_id"',
+    '"text"',
+    '"\\u0074ext"',
+    '"a"',
+  );
+  const foreignValue = fc.oneof(
+    fc.jsonValue({ maxDepth: 2 }).map((value) => JSON.stringify(value)),
+    fc.constantFrom(
+      '"id"',
+      '{"id": 1}',
+      '[{"id" : 1}]',
+      '"\\u0069d"',
+      '1.0',
+      '12345678901234567890',
+    ),
+  );
+  const foreignObject = fc
+    .tuple(
+      blank,
+      fc.array(fc.tuple(blank, foreignName, blank, foreignValue, blank), { maxLength: 4 }),
+      blank,
+    )
+    .map(([before, members, after]) => {
+      const inner = members.map(([a, name, b, value, c]) => `${a}${name}${b}:${value}${c}`);
+      return `${before}{${inner}}${after}`;
+    });
+  const broken = fc
+    .array(
+      fc.constantFrom(
+        '{',
+        '}',
+        '[',
+        '"',
+        '\\',
+        ' ',
+        '"id":',
+        '"id"',
+        '\\u0069',
+        ',',
+        '한',
+        '\u0000',
+      ),
+      {
+        maxLength: 12,
+      },
+    )
+    .map((pieces) => pieces.join(''));
+
+  test('whatever they are, who reads JSON sees the same as before, but for the ids', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(foreignObject, { minLength: 1, maxLength: 8 }),
+        async (elements) => {
+          const user = newId();
+          await redis.rpush(`user:${user}:memos`, ...elements);
+          const read = (await store.page(user, 100)).memos.map(decode).reverse();
+          expect(await listOf(user)).toEqual(read);
+          const without = ({ id, _id, ...others }: Record<string, unknown>) => others;
+          for (const [i, element] of elements.entries()) {
+            const [before, after] = [element, read[i]!].map((json) => JSON.parse(json));
+            expect(after.id).toBe(i + 1);
+            expect(without(after)).toEqual(without(before));
+            if (!('_id' in before)) expect(after._id).toEqual(before.id);
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  test('what is no JSON loses nothing, either, and stands in nobody’s way', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(broken, { minLength: 1, maxLength: 8 }), async (elements) => {
+        const user = newId();
+        await redis.rpush(`user:${user}:memos`, ...elements);
+        const id = await add(user, 'ours');
+        const list = await listOf(user);
+        expect(list.map(idOf)).toEqual([...elements.keys()].map((i) => i + 1).concat(id));
+        for (const [i, element] of elements.entries()) {
+          if (!/^\s*\{/.test(element)) {
+            expect(parseMemo(list[i]!).text).toBe(element);
+            continue;
+          }
+          const left = list[i]!.replace(/^\{"id":\d+,?/, '').replaceAll('_', '');
+          expect(left).toBe(element.trim().slice(1).trimStart());
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('bytes that are no UTF-8 stay, and an id among them is found', async () => {
+    const user = newId();
+    const latin1 = [' {"id": 7, "t": "\xe9\xff"} ', 'caf\xe9', '{"t": "\xe9\xff"}'];
+    await redis.rpush(`user:${user}:memos`, ...latin1.map((it) => Buffer.from(it, 'latin1')));
+    await store.page(user, 1);
+    const list = await redis.lrangeBuffer(`user:${user}:memos`, 0, -1);
+    expect(list.map((it) => it.toString('latin1'))).toEqual([
+      '{"id":1,"_id": 7, "t": "\xe9\xff"}',
+      '{"id":2,"text":"caf\xe9"}',
+      '{"id":3,"t": "\xe9\xff"}',
+    ]);
+  });
+
+  describe('more than one script may number', () => {
+    const key = (user: string) => `user:${user}:memos`;
+    /** Every fifth with an id of its own, which the script has to ask about. */
+    const old = (count: number, from = 0) =>
+      Array.from({ length: count }, (_, i) =>
+        i % 5 === 3 ? `{"id": 5, "text": "${from + i}"}` : pythonMemo(`${from + i}`),
+      );
+    /** One step, as a server does it that is killed right after. */
+    const step = (user: string) => redis.memos(key(user), 'page', '', 1);
+    const giveIds = async (user: string) => {
+      const [, ...unknown] = (await redis.memosBuffer(key(user), 'assign_ids')) as [
+        number,
+        ...Buffer[],
+      ];
+      const given = unknown.flatMap((it) => [it, findIds(it).join()]);
+      await redis.memosBuffer(key(user), 'assign_ids', ...given);
+    };
+    /** Ids ascend, those without stand at the tail, and who reads JSON sees memos. */
+    async function expectOrder(user: string): Promise<number[]> {
+      const list = await listOf(user);
+      const ids = list.map(idOf);
+      const numbered = ids.filter((id) => !Number.isNaN(id));
+      expect(ids.slice(numbered.length).every(Number.isNaN)).toBe(true);
+      expect(numbered).toEqual([...new Set(numbered)].sort((a, b) => a - b));
+      expect(list.map((memo) => JSON.parse(memo).text)).toEqual(list.map((_, i) => `${i}`));
+      for (const [i, memo] of list.slice(0, numbered.length).entries()) {
+        expect(JSON.parse(memo).id).toBe(ids[i]);
+      }
+      return ids;
+    }
+
+    test('are in order after every step, and those that nothing dates count on', async () => {
+      const user = newId();
+      await push(user, old(1800));
+      let steps = 0;
+      for (; (await step(user)) === -1; steps++) {
+        await giveIds(user);
+        await expectOrder(user);
+        // memo.py goes on, meanwhile.
+        if (steps === 1) await push(user, old(10, 1800));
+      }
+      expect(steps).toBeGreaterThan(3);
+      expect(await expectOrder(user)).toEqual(Array.from({ length: 1810 }, (_, i) => i + 1));
+      // Nothing of it is left in what is stored: those that come later are dated.
+      expect((await listOf(user)).filter((memo) => /^\{"id":\d+ /.test(memo))).toEqual([]);
+      await push(user, old(2, 1810));
+      await store.page(user, 1);
+      const [last, first] = (await expectOrder(user)).slice(-2).reverse();
+      expect(first).toBeGreaterThan(1.7e15);
+      expect(last).toBe(first! + 1);
+    });
+
+    test('get their times in their order after ours', async () => {
+      const user = newId();
+      const future = 4_000_000_000_000_000;
+      await redis.rpush(key(user), `{"id":${future},"text":"0"}`);
+      await push(user, old(1200, 1));
+      await step(user);
+      await giveIds(user);
+      await expectOrder(user);
+      await store.page(user, 1);
+      const ids = await expectOrder(user);
+      expect(ids).toEqual(ids.map((_, i) => future + i));
+    });
+
+    test('get the same by several servers at once, one of which is killed in the middle', async () => {
+      const user = newId();
+      await push(user, old(3000));
+      await step(user);
+      const stores = Array.from({ length: 3 }, () => createMemoStore(connect()));
+      const [, , , added] = await Promise.all([
+        stores[0]!.page(user, 10),
+        stores[1]!.find(user, 2000),
+        redis.rpush(key(user), pythonMemo('3000'), pythonMemo('3001')),
+        stores[2]!.append(user, '3002'),
+      ]);
+      expect(added.status).toBe('created');
+      const ids = await expectOrder(user);
+      expect(ids.slice(0, -1)).toEqual(Array.from({ length: 3002 }, (_, i) => i + 1));
+      expect(ids.at(-1)).toBeGreaterThan(1.7e15);
+    });
   });
 });
 
@@ -267,6 +487,138 @@ describe('editing', () => {
     }
     expect(await textsOf(user)).toEqual(['a']);
     expect(await redis.exists(`user:${user}:pins`)).toBe(0);
+  });
+});
+
+describe('a person’s storage', () => {
+  const LIMIT = 300 * 1024;
+  const limited = () => createMemoStore(redis, { storagePerPerson: LIMIT });
+  const NO_ROOM = { status: 'no room' };
+  const text = (character: string, length = 5000) => character.repeat(length);
+  const bytesOf = async (user: string) => {
+    const keys = ['memos', 'trash'].map((kind) => `user:${user}:${kind}`);
+    const sizes = await Promise.all(keys.map((key) => redis.memory('USAGE', key, 'SAMPLES', 0)));
+    return sizes.reduce<number>((sum, bytes) => sum + (bytes ?? 0), 0);
+  };
+  const everythingOf = async (user: string) => [await listOf(user), await trashOf(user)];
+
+  /** Adds memos of 5 KB until there is no room for another. */
+  async function fill(store: MemoStore, user: string): Promise<number[]> {
+    const ids: number[] = [];
+    for (;;) {
+      const added = await store.append(user, text('x'));
+      if (added.status !== 'created') {
+        expect(added).toEqual(NO_ROOM);
+        return ids;
+      }
+      ids.push(idOf(added.memo));
+    }
+  }
+
+  test('takes no memo beyond its limit, and nobody else’s is full', async () => {
+    const [user, other] = [newId(), newId()];
+    const store = limited();
+    await fill(store, user);
+    const before = await everythingOf(user);
+    expect(await bytesOf(user)).toBeLessThanOrEqual(LIMIT);
+    expect(await bytesOf(user)).toBeGreaterThan(LIMIT - 15_000);
+    // Also on another server, which has added nothing.
+    expect(await limited().append(user, text('y'))).toEqual(NO_ROOM);
+    expect(await everythingOf(user)).toEqual(before);
+    expect((await store.append(user, 'short')).status).toBe('created');
+    expect((await store.append(other, text('y'))).status).toBe('created');
+  });
+
+  test('has no limit of 0 bytes', async () => {
+    const user = newId();
+    for (const options of [{ storagePerPerson: 0 }, {}]) {
+      const added = await createMemoStore(redis, options).append(user, text('x', LIMIT));
+      expect(added.status).toBe('created');
+    }
+  });
+
+  test('that is full still knows the memo of a key', async () => {
+    const user = newId();
+    const store = limited();
+    const first = await store.append(user, text('a'), 'key');
+    await fill(store, user);
+    expect(await store.append(user, text('a'), 'key')).toEqual({ ...first, status: 'existing' });
+    expect(await store.append(user, text('b'), 'key')).toEqual({ status: 'key reused' });
+    expect(await store.append(user, text('a'), 'new')).toEqual(NO_ROOM);
+  });
+
+  test('that is full takes no longer text, but whatever makes none longer', async () => {
+    const user = newId();
+    const store = limited();
+    const [id, second, third] = (await fill(store, user)) as [number, number, number];
+    const before = await everythingOf(user);
+    expect(await store.edit(user, id, { text: text('x', 12_000), pin: true })).toEqual(NO_ROOM);
+    // As many characters, but more bytes.
+    expect(await store.edit(user, id, { text: text('한') })).toEqual(NO_ROOM);
+    expect(await everythingOf(user)).toEqual(before);
+    expect(await store.pinned(user)).toEqual([]);
+    for (const change of [
+      { text: text('y') },
+      { text: text('z', 4999) },
+      { pin: true },
+      { pin: false },
+    ]) {
+      expect((await store.edit(user, id, change)).status).toBe('done');
+    }
+    expect(await store.edit(user, id, { text: text('x', 20_000) }, id)).toMatchObject({
+      status: 'changed',
+    });
+    expect((await store.remove(user, second)).status).toBe('done');
+    expect((await store.restore(user, second)).status).toBe('done');
+    for (const it of [second, third]) await store.remove(user, it);
+    // The trash counts, too.
+    expect(await store.append(user, text('x'))).toEqual(NO_ROOM);
+    for (const it of [second, third]) expect(await store.purge(user, it)).toBe(true);
+    expect((await store.append(user, text('x'))).status).toBe('created');
+  });
+
+  test('that memo.py has overfilled takes no byte more, but dates a change', async () => {
+    const user = newId();
+    const store = limited();
+    await redis.rpush(`user:${user}:memos`, pythonMemo('- [ ] a'), pythonMemo(text('x', LIMIT)));
+    expect(await store.append(user, 'a')).toEqual(NO_ROOM);
+    expect(await store.edit(user, 1, { text: '- [ ] ab' })).toEqual(NO_ROOM);
+    expect((await store.edit(user, 1, { text: '- [x] a' })).status).toBe('done');
+    expect(parseMemo((await listOf(user))[0]!).edited).toBeGreaterThan(1.7e15);
+  });
+
+  test('has room as soon as its trash is emptied', async () => {
+    const user = newId();
+    const store = limited();
+    for (const id of await fill(store, user)) await store.remove(user, id);
+    expect(await store.append(user, text('x'))).toEqual(NO_ROOM);
+    await store.empty(user);
+    expect((await fill(store, user)).length).toBeGreaterThan(40);
+  });
+
+  test('an edit counts by what it adds', async () => {
+    const user = newId();
+    const store = limited();
+    const id = await add(user, 'a');
+    for (let length = 0; length < 30; length++) {
+      expect((await store.edit(user, id, { text: text('x', length * 5000 + 1) })).status).toBe(
+        'done',
+      );
+    }
+    expect((await store.append(user, text('x', 100_000))).status).toBe('created');
+    expect(await store.append(user, text('x', 100_000))).toEqual(NO_ROOM);
+  });
+
+  test('is measured once for many memos', async () => {
+    const own = await startOwnRedis({ appendonly: 'no' });
+    const client = connectTo(own.url);
+    const measured = async () =>
+      Number(/cmdstat_memory\|usage:calls=(\d+)/.exec(await client.info('commandstats'))?.[1] ?? 0);
+    const store = createMemoStore(client, { storagePerPerson: LIMIT });
+    const user = newId();
+    for (let i = 0; i < 20; i++) await store.append(user, text('x'));
+    // The list, and the trash.
+    expect(await measured()).toBe(2);
   });
 });
 
@@ -442,6 +794,26 @@ describe('the trash', () => {
     expect(await textsOf(user)).toEqual(['new 1', 'new 2', 'old']);
     expect((await listOf(user)).map(idOf)).toEqual([1, 2, 3]);
     expect(await trashOf(user)).toEqual([]);
+  });
+
+  test('takes the next free number among those that follow each other, once', async () => {
+    const user = newId();
+    await redis.rpush(`user:${user}:memos`, pythonMemo('old'));
+    await store.page(user, 1);
+    await store.remove(user, 1);
+    const numbers = Array.from({ length: 2000 }, (_, i) => i + 1);
+    await push(
+      user,
+      numbers.filter((n) => n !== 700).map((n) => `{"id":${n},"text":"${n}"}`),
+    );
+    const [trashed] = await trashOf(user);
+    const restored = { status: 'done', memo: '{"id":700,"text": "old"}' };
+    expect(await store.restore(user, 1)).toEqual(restored);
+    expect((await listOf(user)).map(idOf)).toEqual(numbers);
+    // Whose reply was lost.
+    await redis.rpush(`user:${user}:trash`, trashed!);
+    expect(await store.restore(user, 1)).toEqual(restored);
+    expect((await listOf(user)).map(idOf)).toEqual(numbers);
   });
 
   test('what was deleted more than 30 days ago is dropped; purging drops at once', async () => {
@@ -658,13 +1030,43 @@ describe('looking into the trash', () => {
     expect(await store.trash(newId(), 10)).toEqual({ memos: [] });
   });
 
-  test('shows the 1,000 newest at the most', async () => {
+  test('leads page by page from the last deleted to the first, each once, whatever goes meanwhile', async () => {
     const user = newId();
     const start = (await time()) - DAY;
-    const entries = Array.from({ length: 1005 }, (_, i) => entry(i + 1, start + i));
-    await redis.rpush(`user:${user}:trash`, ...entries);
-    const ids = (await store.trash(user, 2000)).memos.map(idOf);
-    expect(ids).toEqual(Array.from({ length: 1000 }, (_, i) => 1005 - i));
+    await push(
+      user,
+      Array.from({ length: 25 }, (_, i) => entry(i + 1, start + i)),
+      'trash',
+    );
+    await redis.lset(`user:${user}:trash`, 0, entry(1, start - 30 * DAY));
+    const seen: number[] = [];
+    let before: number | undefined;
+    do {
+      const { memos, next } = await store.trash(user, 10, before);
+      expect(await store.countTrash(user)).toBe(24 - seen.length / 10);
+      seen.push(...memos.map(idOf));
+      if (next) expect(next).toBe(parseMemo(memos.at(-1)!).deleted);
+      // One that was seen, and the cursor itself, is gone when the next page is asked for.
+      await store.purge(user, idOf(memos.at(-1)!));
+      before = next;
+    } while (before !== undefined);
+    expect(seen).toEqual(Array.from({ length: 24 }, (_, i) => 25 - i));
+  });
+
+  test('has pages of few memos where these are long', async () => {
+    const user = newId();
+    const start = (await time()) - DAY;
+    const long = 'x'.repeat(100_000);
+    const entries = Array.from({ length: 20 }, (_, i) =>
+      entry(i + 1, start + i).replace('"text":"', `"text":"${long}`),
+    );
+    await push(user, entries, 'trash');
+    const first = await store.trash(user, 50);
+    expect(lengthOf(first.memos)).toBeLessThan(620_000);
+    const second = await store.trash(user, 50, first.next);
+    expect([...first.memos, ...second.memos].map(idOf)).toEqual(
+      Array.from({ length: first.memos.length + second.memos.length }, (_, i) => 20 - i),
+    );
   });
 
   test('shows nothing that is over 30 days old, which can be neither restored nor purged', async () => {
@@ -695,6 +1097,144 @@ describe('looking into the trash', () => {
     await store.remove(user, id);
     const { memos: shown } = await store.trash(user, 10);
     expect(shown.map((memo) => parseMemo(memo))).toMatchObject([{ id, text: 'b', pin: true }]);
+  });
+});
+
+describe('a full trash', () => {
+  const DAY = 24 * 60 * 60 * 1e6; // µs
+  const key = (user: string) => `user:${user}:trash`;
+  const time = async () => Number((await redis.time())[0]) * 1e6;
+  /** Entries with these texts, ids from 1 on, the last deleted a day ago. */
+  async function fill(user: string, texts: string[], age = DAY) {
+    const start = (await time()) - age;
+    const entries = texts.map(
+      (text, i) => `{"id":${i + 1},"text":"${text}","deleted":${start + i}}`,
+    );
+    for (const some of chunks(entries)) await redis.rpush(key(user), ...some);
+  }
+  const chunks = (entries: string[]) =>
+    Array.from({ length: Math.ceil(entries.length / 500) }, (_, i) =>
+      entries.slice(i * 500, i * 500 + 500),
+    );
+  const idsIn = async (user: string) => (await trashOf(user)).map(idOf);
+  const bytesOf = async (user: string) => (await redis.memory('USAGE', key(user), 'SAMPLES', 0))!;
+  const discard = async (user: string, text = 'a') => {
+    const id = await add(user, text);
+    expect((await store.remove(user, id)).status).toBe('done');
+    return id;
+  };
+
+  test('loses the oldest when one more comes than it may hold', async () => {
+    const user = newId();
+    await fill(
+      user,
+      Array.from({ length: TRASH_ENTRIES - 1 }, (_, i) => `${i}`),
+    );
+    const ids = await idsIn(user);
+    ids.push(await discard(user));
+    expect(await idsIn(user)).toEqual(ids);
+    ids.push(await discard(user), await discard(user));
+    expect(await idsIn(user)).toEqual(ids.slice(2));
+    expect(await store.restore(user, 2)).toEqual({ status: 'missing' });
+    expect((await store.restore(user, 3)).status).toBe('done');
+  });
+
+  test('loses as many of the oldest as more bytes come, and keeps the newest, however long it is', async () => {
+    const user = newId();
+    const long = 'x'.repeat(200_000);
+    await fill(
+      user,
+      Array.from({ length: 70 }, () => long),
+    );
+    expect(await store.countTrash(user)).toBe(70);
+    const added = await discard(user, 'y'.repeat(400_000));
+    expect(await bytesOf(user)).toBeLessThanOrEqual(TRASH_BYTES);
+    const ids = await idsIn(user);
+    expect(ids).toEqual([
+      ...Array.from({ length: ids.length - 1 }, (_, i) => 72 - ids.length + i),
+      added,
+    ]);
+    // No more than was needed, but for what Redis takes beside their own bytes.
+    expect(await bytesOf(user)).toBeGreaterThan(TRASH_BYTES - 500_000);
+    while ((await redis.memos(key(user), 'trash', TRASH_ENTRIES, 100_000, 0, '')) === -1);
+    expect(await idsIn(user)).toEqual([added]);
+  });
+
+  test.each([
+    ['500,000 entries', 500_000, 20],
+    ['20,000 long ones', 20_000, 9_000],
+    ['300 of the longest', 300, 240_000],
+  ])(
+    'of %s from before is trimmed at the first look, in no long step',
+    async (_, count, length) => {
+      // A Redis of its own, which fails the test when a script takes long.
+      const own = await startOwnRedis({ appendonly: 'no' });
+      const client = connectTo(own.url);
+      const user = newId();
+      const text = 'x'.repeat(length);
+      const start = (await time()) - DAY;
+      const size = Math.ceil(4e6 / (length + 60));
+      for (let i = 0; i < count; i += size) {
+        const entries = Array.from(
+          { length: Math.min(size, count - i) },
+          (_, j) => `{"id":${i + j + 1},"text":"${text}","deleted":${start + i + j}}`,
+        );
+        await client.rpush(key(user), ...entries);
+      }
+      const trash = createMemoStore(client);
+      // Not all of it at once.
+      expect(await client.memos(key(user), 'trash', TRASH_ENTRIES, TRASH_BYTES, 0, '')).toBe(-1);
+      expect(await trash.remove(user, 5e6)).toEqual({ status: 'missing' });
+      const ids = (await client.lrange(key(user), 0, -1)).map(idOf);
+      expect(ids).toEqual(ids.map((_, i) => count - ids.length + 1 + i));
+      expect(await client.memory('USAGE', key(user), 'SAMPLES', 0)).toBeLessThanOrEqual(
+        TRASH_BYTES,
+      );
+      expect(ids.length).toBeLessThanOrEqual(TRASH_ENTRIES);
+      expect(ids.length).toBeGreaterThan(
+        Math.min(TRASH_ENTRIES, (TRASH_BYTES * 0.8) / (length + 60)) - 2,
+      );
+      expect((await trash.restore(user, ids[0]!)).status).toBe('done');
+    },
+  );
+
+  test('gives each of its memos back, also where many are long', async () => {
+    const user = newId();
+    await fill(
+      user,
+      Array.from({ length: 250 }, (_, i) => (i % 2 ? `${i}` : 'x'.repeat(60_000))),
+    );
+    expect(await store.remove(user, 5_000_000)).toEqual({ status: 'missing' });
+    // One script looks at some of them.
+    const bounds = [TRASH_ENTRIES, TRASH_BYTES];
+    const [index] = (await redis.memos(key(user), 'discarded', ...bounds, 5e6, '')) as [number];
+    expect(index).toBeGreaterThan(100);
+    for (let id = 1; id <= 250; id++) {
+      expect((await store.restore(user, id)).status, `${id}`).toBe('done');
+    }
+    expect(await trashOf(user)).toEqual([]);
+    expect((await listOf(user)).map(idOf)).toEqual(Array.from({ length: 250 }, (_, i) => i + 1));
+  });
+
+  test('loses all that is over 30 days old at any look, however much it is', async () => {
+    const user = newId();
+    await fill(
+      user,
+      Array.from({ length: 3000 }, (_, i) => `${i}`),
+      30 * DAY + 60e6,
+    );
+    const id = await discard(user);
+    expect(await idsIn(user)).toEqual([id]);
+  });
+
+  test('keeps times of deletion that ascend, also when Redis’s clock was ahead', async () => {
+    const user = newId();
+    const future = 4_000_000_000_000_000;
+    await redis.rpush(key(user), `{"id":1,"text":"a","deleted":${future}}`);
+    await discard(user);
+    await Promise.all([discard(user, 'b'), discard(user, 'c'), discard(user, 'd')]);
+    const times = (await trashOf(user)).map((memo) => parseMemo(memo).deleted);
+    expect(times).toEqual(times.map((_, i) => future + i));
   });
 });
 

@@ -313,13 +313,13 @@ describe('too many sessions of one person', () => {
     for (; !isDone; turns++) await other.ping();
     await looking;
     expect(turns).toBeGreaterThan(20);
+    const left = await listed(user);
     const list = await sessions.list(user.id);
     expect(list).toHaveLength(SESSIONS_PER_PERSON);
     expect(list.map(({ used }) => used)).toEqual(
       list.map(({ used }) => used).sort((a, b) => b - a),
     );
     // The most used, and the one that began now.
-    const left = await listed(user);
     expect(left).toHaveLength(SESSIONS_PER_PERSON);
     expect(left).toEqual(expect.arrayContaining(hashes.slice(1 - SESSIONS_PER_PERSON)));
     expect(await alive(hashes.slice(0, -SESSIONS_PER_PERSON))).toEqual([]);
@@ -333,6 +333,25 @@ describe('too many sessions of one person', () => {
     const left = [hashes[2]!, ...hashes.slice(6)];
     expect(await alive(hashes)).toEqual(left);
     expect(await listed(user)).toEqual(left.toSorted());
+  });
+
+  test('a login is not forgotten by one who looks in the middle of it', async () => {
+    const user = person();
+    const client = connect();
+    for (const command of ['set', 'sadd'] as const) {
+      const send = client[command].bind(client) as (...args: unknown[]) => Promise<unknown>;
+      Object.assign(client, {
+        [command]: async (...args: unknown[]) => {
+          await sessions.list(user.id);
+          const reply = await send(...args);
+          await sessions.list(user.id);
+          return reply;
+        },
+      });
+    }
+    const token = await createSessionStore(client, () => time).begin(user);
+    expect(await sessions.find(token)).toBeDefined();
+    expect(await listed(user)).toEqual([sha256(token)]);
   });
 
   test('that begin at once are all known, and no more than there may be', async () => {

@@ -1,5 +1,7 @@
 /** Where somebody is logged in: a list, an end for each, and one for all. */
 import { describe, expect, test } from 'vitest';
+import { createEvents } from '../events.ts';
+import { SESSIONS_PER_PERSON } from '../memo/bounds.ts';
 import { createSessionStore } from '../sessions.ts';
 import { connect, createTestApp } from '../testing/app.ts';
 
@@ -95,6 +97,43 @@ describe('somebody’s sessions', () => {
     expect(await used()).toBe(now);
     now = began + 180 * 24 * HOUR + 1;
     expect(await clock.find(token)).toBeUndefined();
+  });
+
+  test('end when there are too many, the least used, and their pages are told', async () => {
+    const me = await logIn();
+    const earlier = createSessionStore(connect(), () => Date.now() - 2 * 3_600_000);
+    const old = `userId=${await earlier.begin({ id: me.id, name: me.name }, PHONE)}`;
+    let checks = 0;
+    await createEvents(redis, connect()).subscribe(me.id, {
+      tell: () => {},
+      check: () => checks++,
+      end: () => {},
+    });
+    const rest = SESSIONS_PER_PERSON - 2;
+    for (let i = 0; i < rest; i++) await sessions.begin({ id: me.id, name: me.name });
+    expect((await readList(me.cookie)).ids).toHaveLength(SESSIONS_PER_PERSON - 1);
+    expect(checks).toBe(0);
+    await logIn(me.id);
+    await expect.poll(() => checks).toBe(1);
+    expect((await readList(me.cookie)).ids).toHaveLength(SESSIONS_PER_PERSON - 1);
+    expect([await isIn(me.cookie), await isIn(old)]).toEqual([true, false]);
+  });
+
+  test('of thousands from before: the page shows those that were used last, and its own', async () => {
+    const me = await logIn();
+    const pipeline = redis.pipeline();
+    for (let i = 0; i < 3000; i++) {
+      const hash = `${i}`.padStart(64, '0');
+      const session = { user: me.id, began: 0, used: Date.now() + i, browser: PHONE };
+      pipeline.set(`session:${hash}${me.id}`, JSON.stringify(session));
+      pipeline.sadd(`user:${me.id}:sessions`, hash + me.id);
+    }
+    await pipeline.exec();
+    const { ids, html } = await readList(me.cookie);
+    expect(ids).toHaveLength(SESSIONS_PER_PERSON - 1);
+    expect(html.match(/지금 이 브라우저/g)).toHaveLength(1);
+    expect(await isIn(me.cookie)).toBe(true);
+    expect(await redis.scard(`user:${me.id}:sessions`)).toBe(SESSIONS_PER_PERSON);
   });
 
   test('that have ended cannot be brought back by being used at that moment', async () => {

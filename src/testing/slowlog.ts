@@ -40,7 +40,7 @@ export function watchScripts({ url, pid }: PrivateRedis) {
     retryStrategy: () => INTERVAL,
     maxRetriesPerRequest: 0,
     commandTimeout: 1000,
-    connectionName: 'slowlog',
+    enableReadyCheck: false, // or tests that count who asks would count it
   });
   redis.on('error', () => {}); // it is stopped on purpose, perhaps
   const samples = [takeSample(pid)];
