@@ -15,12 +15,13 @@ const count = (answers: Answer[]) => {
 test.each(ATTACKS)('$what: nobody else waits', { timeout: 300_000 }, async (attack) => {
   const start = performance.now();
   const { stage, seen, answers } = await suffer(attack, attack.sizes[1]);
-  const { memory, p99, max, cpu } = seen;
+  const { memory, p99, max, longest, cpu } = seen;
   const figure = {
     lives: await isAlive(stage),
     memory,
     p99,
     max,
+    longest,
     cpu,
     others: JSON.stringify(seen.answers),
     attackers: JSON.stringify(count(answers)),

@@ -60,7 +60,7 @@ end
 -- last is the one that makes them `limit` bytes. Blocks begin small, and are no larger than fits when
 -- all are as long as the longest so far: of long ones, few are read in vain. O(bytes).
 local function read(at, step, count, limit)
-  local found, length, longest, size = {}, 0, 1, 2
+  local found, length, longest, size = {}, 0, 1, BLOCK / 4
   while count > 0 and length < limit do
     size = math.min(size * 2, BLOCK, count, math.ceil((limit - length) / longest))
     local first = step > 0 and at or at - size + 1
@@ -344,15 +344,16 @@ end
 function operations.discarded(_, _, id, stop)
   local count = redis.call('LLEN', list)
   stop = math.min(count, tonumber(stop) or count)
-  local walked = 0
+  local walked, some = 0, BLOCK -- what was deleted just now is among the first
   while stop > 0 and walked < WALKED do
-    for _, entry in ipairs((newest(stop, BLOCK))) do
+    for _, entry in ipairs((newest(stop, some))) do
       local cut = string.find(entry, ',"deleted":', -40, true)
       if id_of(entry) == tonumber(id) and cut then
         return { 0, entry, string.sub(entry, 1, cut - 1) .. '}' }
       end
       stop, walked = stop - 1, walked + #entry
     end
+    some = NEWEST
   end
   return { stop }
 end

@@ -109,13 +109,15 @@ const commands = fc.commands(
           }
         }),
     ),
-    fc.tuple(text, fc.constantFrom('"n": 1.0', '"tags": []', '"id": 3')).map(
-      ([text, extra]) =>
-        new Step(`memo.py ${JSON.stringify(text)}`, async (model, { user }) => {
-          await redis.rpush(`user:${user}:memos`, `{"text": ${JSON.stringify(text)}, ${extra}}`);
-          model.list.push({ text, pin: false, extra: extra.replaceAll(' ', '').slice(1) });
-        }),
-    ),
+    fc
+      .tuple(text, fc.constantFrom('"n": 1.0', '"tags": [{"id": 1}]', '"id": 3', '"\\u0069d": 4'))
+      .map(
+        ([text, extra]) =>
+          new Step(`memo.py ${JSON.stringify(text)}`, async (model, { user }) => {
+            await redis.rpush(`user:${user}:memos`, `{"text": ${JSON.stringify(text)}, ${extra}}`);
+            model.list.push({ text, pin: false, extra: extra.replaceAll(' ', '').slice(1) });
+          }),
+      ),
     fc.tuple(client, fc.integer({ min: 1, max: 4 })).map(
       ([i, limit]) =>
         new Step(`read all by ${limit}`, async (model, { user }) => {

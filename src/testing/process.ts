@@ -14,3 +14,12 @@ export async function readCpu(pid: number): Promise<number> {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return stat === '' ? 0 : (Number(fields[11]) + Number(fields[12])) * 10;
 }
+
+/**
+ * How long the main thread of a process was ready to run, and had to wait until another process gave
+ * a core away, in ms (https://docs.kernel.org/scheduler/sched-stats.html); 0 when nothing tells.
+ */
+export async function readDelay(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/schedstat`, 'utf8').catch(() => '');
+  return Number(stat.split(' ')[1] ?? 0) / 1e6;
+}
