@@ -126,15 +126,17 @@ async function readBytes(c: Context<Env>, limit: number): Promise<Uint8Array> {
   }
   let bytes: Uint8Array = EMPTY;
   let size = 0;
-  if (Number(c.req.header('Content-Length')) > DISCARDED_BODY_BYTES) throw endWith413();
   const countRead = () => incoming?.socket?.bytesRead ?? 0;
   const before = countRead();
   // Not ended in the middle by leaving the loop: that would end the connection, unanswered.
   const chunks = incoming ? incoming.iterator({ destroyOnReturn: false }) : c.req.raw.body;
   for await (const chunk of chunks ?? []) {
     const end = size + chunk.byteLength;
-    if (end > DISCARDED_BODY_BYTES) throw endWith413();
-    if (countRead() - before > 2 * end + CHUNKING_BYTES) throw endWith413();
+    if (end > DISCARDED_BODY_BYTES) throw new Problem(413, 'too-large');
+    // Not worth to be read on: the connection ends with the answer.
+    if (countRead() - before > 2 * end + CHUNKING_BYTES) {
+      throw new Problem(413, 'too-large', { headers: { Connection: 'close' } });
+    }
     if (end > limit) {
       // Read on and thrown away: see DISCARDED_BODY_BYTES.
       bytes = EMPTY;
@@ -151,9 +153,6 @@ async function readBytes(c: Context<Env>, limit: number): Promise<Uint8Array> {
   if (size > limit) throw new Problem(413, 'too-large');
   return bytes.subarray(0, size);
 }
-
-/** For what is not worth to be read on: the connection ends with the answer. */
-const endWith413 = () => new Problem(413, 'too-large', { headers: { Connection: 'close' } });
 
 function grow(bytes: Uint8Array, size: number, capacity: number): Uint8Array {
   const larger = new Uint8Array(capacity);
