@@ -4,8 +4,12 @@ import { TURN_MS } from './memo/bounds.ts';
  * Turns for long work: all of it together takes at most `TURN_MS` of each round of the event loop,
  * however many requests are at it, so that others are answered in between. A server that is busy
  * for seconds answers nobody, and mistakes its own hurry for Redis's silence.
+ *
+ * Work that has had no turn yet goes before work that has, which is long: a page of a few memos does
+ * not wait behind a hundred of the longest. Every fourth turn is for those, so that they end, too.
  */
-const waiting: (() => void)[] = [];
+const waiting = { short: [] as (() => void)[], long: [] as (() => void)[] };
+let turns = 0;
 /** When the present turn is over, in ms; 0: no work has begun in this round. */
 let turnEnd = 0;
 
@@ -18,7 +22,9 @@ function beginTurn(): void {
 }
 
 function endTurn(): void {
-  const resume = waiting.shift();
+  const { short, long } = waiting;
+  const resume =
+    ++turns % 4 === 0 ? (long.shift() ?? short.shift()) : (short.shift() ?? long.shift());
   turnEnd = 0;
   if (!resume) return;
   beginTurn();
@@ -30,10 +36,12 @@ function endTurn(): void {
  * @param hasLeft whether nobody waits for the result any more: then the pause rejects
  */
 export function takeTurns(hasLeft = () => false): () => Promise<void> | undefined {
+  let queue = waiting.short;
   return () => {
     if (turnEnd === 0) beginTurn();
     if (performance.now() <= turnEnd) return undefined;
-    return new Promise<void>((resolve) => waiting.push(resolve)).then(() => {
+    return new Promise<void>((resolve) => queue.push(resolve)).then(() => {
+      queue = waiting.long;
       if (hasLeft()) throw new Error('the client has left');
     });
   };
@@ -42,7 +50,7 @@ export function takeTurns(hasLeft = () => false): () => Promise<void> | undefine
 /** For a piece of work that is long by itself: resolves when it is its turn. */
 export function nextTurn(): Promise<void> {
   if (turnEnd === 0) beginTurn();
-  return new Promise((resolve) => waiting.push(resolve));
+  return new Promise((resolve) => waiting.long.push(resolve));
 }
 
 /** The pieces as one string, with pauses for others. */
