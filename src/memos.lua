@@ -37,17 +37,25 @@ local function now()
   return time[1] * 1000000 + time[2]
 end
 
+-- What was read one by one: bytes in all, and those of the longest.
+local looked, longest = 0, 1
+
+local function look(index)
+  local element = redis.call('LINDEX', list, index)
+  if element then
+    looked, longest = looked + #element, math.max(longest, #element)
+  end
+  return element
+end
+
 -- Index of the first element whose key, as `key_of` reads it, is not below `key`; elements without
 -- one come after all keys. O(log n) LINDEX calls, each of which walks from the nearer end over the
--- list's nodes, and copies the element: `searched` bytes in all.
-local searched = 0
+-- list's nodes, and copies the element.
 local function search(key, key_of)
   local low, high = 0, redis.call('LLEN', list)
   while low < high do
     local middle = math.floor((low + high) / 2)
-    local element = redis.call('LINDEX', list, middle)
-    searched = searched + #element
-    if (key_of(element) or math.huge) < key then
+    if (key_of(look(middle)) or math.huge) < key then
       low = middle + 1
     else
       high = middle
@@ -58,9 +66,9 @@ end
 
 -- Up to `count` elements from the index `at` on, in steps of 1 or -1; fewer when they are long: the
 -- last is the one that makes them `limit` bytes. Blocks begin small, and are no larger than fits when
--- all are as long as the longest so far: of long ones, few are read in vain. O(bytes).
+-- all are as long as the longest so far: few are read in vain, or they are short. O(bytes).
 local function read(at, step, count, limit)
-  local found, length, longest, size = {}, 0, 1, BLOCK / 4
+  local found, length, size = {}, 0, BLOCK / 4
   while count > 0 and length < limit do
     size = math.min(size * 2, BLOCK, count, math.ceil((limit - length) / longest))
     local first = step > 0 and at or at - size + 1
@@ -87,7 +95,8 @@ end
 -- What follows the id in an element of memo.py's. A foreign "id" would hide ours from a JSON reader,
 -- so it is kept under another name; what is no object is a text. `ids` says where there are such
 -- names, as memos.ts finds them: Lua would be too slow for the longest elements. Nil when it has to
--- be asked. O(bytes), whatever they are: no pattern here may begin anew from each of many spaces.
+-- be asked; nil and the element with these names changed, when a comma after the last says that there
+-- are more. O(bytes), whatever they are: no pattern here may begin anew from each of many spaces.
 local function members_of(element, ids)
   if not string.find(element, '^%s*{') then
     return '"text":' .. cjson.encode(element) .. '}'
@@ -104,6 +113,7 @@ local function members_of(element, ids)
     end
     parts[#parts + 1] = string.sub(element, at)
     element = table.concat(parts, '_')
+    if string.sub(ids, -1) == ',' then return nil, element end
   end
   local start = string.find(element, '%S', string.find(element, '{', 1, true) + 1)
   if not start then return '' end
@@ -118,7 +128,7 @@ end
 -- reader sees it, and whoever goes on, another server after a crash, too, goes on counting.
 -- One LINDEX when there is nothing to do; else O(NUMBERED) LSET calls, and their bytes.
 local function assign_ids(ids)
-  local last = redis.call('LINDEX', list, -1)
+  local last = look(-1)
   if not last or id_of(last) then return true, {} end
   local first = search(math.huge, id_of)
   local left = redis.call('LLEN', list) - first
@@ -129,8 +139,12 @@ local function assign_ids(ids)
 
   local numbered, unknown = {}, {}
   for _, element in ipairs(read(first, 1, math.min(NUMBERED, left), NUMBERED_LENGTH)) do
-    local members = members_of(element, ids[element])
+    local members, changed = members_of(element, ids[element])
     if not members then
+      if changed and #unknown == 0 then
+        redis.call('LSET', list, first + #numbered, changed)
+        element = changed
+      end
       unknown[#unknown + 1] = element
     elseif #unknown == 0 then
       numbered[#numbered + 1] = members
@@ -161,7 +175,7 @@ local operations = { memory = memory }
 function operations.assign_ids(...)
   local ids, given = {}, { ... }
   for i = 1, #given, 2 do
-    ids[given[i]] = given[i + 1]
+    ids[given[i]] = ids[given[i]] or given[i + 1] -- of the same, the first has the most
   end
   local done, unknown = assign_ids(ids)
   return { done and 1 or 0, unpack(unknown) }
@@ -209,10 +223,10 @@ end
 function operations.find(...)
   local found = { 0, string.format('%.0f', now()) }
   for i, id in ipairs({ ... }) do
-    local memo = redis.call('LINDEX', list, search(tonumber(id), id_of))
+    local memo = look(search(tonumber(id), id_of))
     if memo and id_of(memo) == tonumber(id) then found[#found + 1] = memo end
     found[1] = i
-    if searched > SEARCHED then break end
+    if looked > SEARCHED then break end
   end
   return found
 end
@@ -299,7 +313,7 @@ end
 -- How many entries are more than 30 days old. O(1) when none is, else O(log n).
 local function count_expired()
   local since = now() - KEEP * 1000000
-  local oldest = redis.call('LINDEX', list, 0)
+  local oldest = look(0)
   return oldest and deleted_at(oldest) < since and search(since, deleted_at) or 0
 end
 
@@ -346,7 +360,7 @@ function operations.discarded(_, _, id, stop)
   stop = math.min(count, tonumber(stop) or count)
   local walked, some = 0, BLOCK -- what was deleted just now is among the first
   while stop > 0 and walked < WALKED do
-    for _, entry in ipairs((newest(stop, some))) do
+    for _, entry in ipairs((newest(stop, some, WALKED - walked))) do
       local cut = string.find(entry, ',"deleted":', -40, true)
       if id_of(entry) == tonumber(id) and cut then
         return { 0, entry, string.sub(entry, 1, cut - 1) .. '}' }

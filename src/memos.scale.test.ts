@@ -100,12 +100,17 @@ describe('numbering', () => {
     ['backslashes', `{"id": "${many('\\', 240_000)}`],
     ['escapes', `{"id": "${many('\\u0000', 40_000)}"}`],
     ['no object', many('\0', 240_000)],
+    ['a megabyte of ids', `{${Array.from({ length: 120_000 }, () => '"id": 1')}}`],
     ['a megabyte', `{"text": "${many('x', 1 << 20)}"}`],
   ])('what has %s', async (_, element) => {
     await redis.rpush(KEY, element, '{"text": "b"}', element);
     expect((await store.page(USER, 10)).memos.length).toBeGreaterThan(0);
     const list = await redis.lrange(KEY, 0, -1);
     expect(list.map((memo) => parseMemo(memo).id)).toEqual([1, 2, 3]);
+    // Names are changed a few thousand at once.
+    const steps = /cmdstat_lset:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1];
+    const changed = list[0]!.split('"_id"').length - 1;
+    expect(Number(steps)).toBeGreaterThanOrEqual(3 + 2 * Math.floor(changed / 10_000));
   });
 
   test.each([

@@ -105,6 +105,9 @@ const PINNED_CHUNK = 20;
 /** What a script replies that could not begin, because the list is not in order yet. */
 const UNFINISHED = -1;
 
+/** Members named "id" in memo.py's elements that one script gives another name. */
+const FOREIGN_IDS = 5000;
+
 /** The first arguments of whatever is done in the trash. */
 const TRASH_BOUNDS = [TRASH_ENTRIES, TRASH_BYTES] as const;
 
@@ -157,7 +160,13 @@ export function createMemoStore(
       const reply = (await redis.memosBuffer(key, 'assign_ids', ...given)) as unknown[];
       const [done, ...unknown] = reply as [number, ...Uint8Array[]];
       if (done) return;
-      given = unknown.flatMap((element) => [element, findIds(element).join()]);
+      let left = FOREIGN_IDS;
+      given = unknown.flatMap((element) => {
+        const ids = findIds(element);
+        const some = ids.slice(0, left);
+        left -= some.length;
+        return [element, some.join() + (some.length < ids.length ? ',' : '')];
+      });
     }
   }
 
