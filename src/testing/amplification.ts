@@ -1,7 +1,7 @@
 /** Whatever is stored, and however it is asked for: how much of an answer, and of work, becomes of it. */
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { BROWSER, fill, HTMX, many, plant, plantTrash, type Stage, send } from './attack.ts';
+import { BROWSER, HTMX, many, plant, plantTrash, type Stage, send } from './attack.ts';
 import { readCpu } from './process.ts';
 import { comeIn, type Person } from './stage.ts';
 
@@ -61,21 +61,35 @@ const UNITS = [
 
 const unit = fc.constantFrom(...UNITS);
 const cut = (text: string, length: number) => [...text].slice(0, length).join('');
-const trimmed = (text: string) => cut(text, 20_000).trim() || 'x';
 
-const text = fc.oneof(
-  { weight: 4, arbitrary: unit.map((it) => trimmed(fill(it))) },
+/** A text as what it is made of, each so many times: the words of a failure stay few. */
+type Parts = [unit: string, count: number][];
+const parts: fc.Arbitrary<Parts> = fc.oneof(
+  { weight: 4, arbitrary: unit.map((it): Parts => [[it, 20_000]]) },
   {
     weight: 4,
-    arbitrary: fc
-      .array(
-        fc.tuple(unit, fc.integer({ min: 1, max: 4_000 })).map(([it, count]) => it.repeat(count)),
-        { minLength: 1, maxLength: 10 },
-      )
-      .map((parts) => trimmed(parts.join(''))),
+    arbitrary: fc.array(fc.tuple(unit, fc.integer({ min: 1, max: 4_000 })), {
+      minLength: 1,
+      maxLength: 10,
+    }),
   },
-  { weight: 1, arbitrary: fc.string({ unit: 'grapheme', maxLength: 2_000 }).map(trimmed) },
+  {
+    weight: 1,
+    arbitrary: fc.array(
+      fc.tuple(
+        fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }),
+        fc.integer({ min: 1, max: 500 }),
+      ),
+      { minLength: 1, maxLength: 5 },
+    ),
+  },
 );
+const toText = (parts: Parts) => {
+  // No more of each than fits.
+  const most = (it: string) => Math.ceil(20_000 / [...it].length);
+  const all = parts.map(([it, count]) => it.repeat(Math.min(count, most(it))));
+  return cut(all.join(''), 20_000).trim() || 'x';
+};
 
 /** A question that has something to do with what is stored, or not. */
 const query = fc.oneof(
@@ -93,7 +107,7 @@ const query = fc.oneof(
 );
 
 const stored = fc.record({
-  texts: fc.array(text, { minLength: 1, maxLength: 4 }),
+  texts: fc.array(parts, { minLength: 1, maxLength: 4 }),
   count: fc.integer({ min: 1, max: 120 }),
   pins: fc.integer({ min: 0, max: 100 }),
   edited: fc.boolean(),
@@ -103,7 +117,7 @@ type Stored = typeof stored extends fc.Arbitrary<infer T> ? T : never;
 /** Somebody who has all that, and as much in the trash. */
 async function store({ redis }: Stage, { texts, count, pins, edited }: Stored) {
   const person = await comeIn(redis);
-  const all = many(count, (i) => texts[i % texts.length]!);
+  const all = many(count, (i) => toText(texts[i % texts.length]!));
   const isPinned = (id: number) => (id / 1000) % 100 < pins;
   const ids = await plant(redis, person, all, (id) => ({
     ...(edited && { edited: id + 1 }),
