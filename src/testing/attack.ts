@@ -405,6 +405,19 @@ export interface Attack {
   run(stage: Stage, size: number): Promise<Answer[]>;
 }
 
+/** Stores texts of mine before an attack: as many as its size, unless `count` says how many. */
+const mine =
+  (text: (i: number) => string, { count, put = plant }: { count?: number; put?: Put } = {}) =>
+  ({ redis, me }: Stage, size: number) =>
+    put(redis, me, many(count ?? size, text));
+type Put = (redis: Redis, person: Person, texts: string[]) => Promise<unknown>;
+
+/** Looks at one of my pages: a `few` times at once, or 24 times when there is much on it. */
+const look = (path: string, few: number) => (stage: Stage, size: number) =>
+  repeat(size > 100 ? 24 : few, size > 100 ? 8 : few, () =>
+    send(stage, path, { person: stage.me, headers: BROWSER }),
+  );
+
 /** Attacks a server of its own, and says what came of it. */
 export async function suffer(attack: Attack, size: number) {
   const stage = await setUp(attack.env);
@@ -500,12 +513,7 @@ export const unreadAnswers: Attack = {
   sizes: [60, 300],
   p99: 1000,
   // Longer than what the system takes in the place of a reader.
-  prepare: ({ redis, me }) =>
-    plant(
-      redis,
-      me,
-      many(600, () => TASKS),
-    ),
+  prepare: mine(() => TASKS, { count: 600 }),
   async run({ port, me }, size) {
     const form = (bytes: number, path: string) => [
       head(`POST ${path}`, { ...FORM, ...BROWSER, 'Content-Length': bytes }),
@@ -559,32 +567,16 @@ export const tasksInTrash: Attack = {
   what: 'looks at a trash of the longest task lists',
   sizes: [29, 200],
   p99: 1000,
-  prepare: ({ redis, me }, size) =>
-    plantTrash(
-      redis,
-      me,
-      many(size, () => TASKS),
-    ),
-  run: (stage, size) =>
-    repeat(size > 100 ? 24 : 3, size > 100 ? 8 : 3, () =>
-      send(stage, '/trash', { person: stage.me, headers: BROWSER }),
-    ),
+  prepare: mine(() => TASKS, { put: plantTrash }),
+  run: look('/trash', 3),
 };
 
 export const tasksOnPage: Attack = {
   what: 'looks at a page of the longest task lists',
   sizes: [30, 200],
   p99: 1000,
-  prepare: ({ redis, me }, size) =>
-    plant(
-      redis,
-      me,
-      many(size, () => TASKS),
-    ),
-  run: (stage, size) =>
-    repeat(size > 100 ? 24 : 1, size > 100 ? 8 : 1, () =>
-      send(stage, '/', { person: stage.me, headers: BROWSER }),
-    ),
+  prepare: mine(() => TASKS),
+  run: look('/', 1),
 };
 
 /** 14 KB of words, of which the first finds every task list. */
@@ -594,12 +586,7 @@ export const longQueries: Attack = {
   what: 'task lists that are searched for with 14 KB of words, and 100 KB in a form',
   sizes: [30, 200],
   p99: 1000,
-  prepare: ({ redis, me }, size) =>
-    plant(
-      redis,
-      me,
-      many(size, () => TASKS),
-    ),
+  prepare: mine(() => TASKS),
   async run(stage, size) {
     const times = size > 100 ? 8 : 1;
     const { me: person } = stage;
@@ -658,12 +645,7 @@ export const manySearches: Attack = {
   what: 'fifty searches of one account at once',
   sizes: [2_000, 20_000],
   p99: 1000,
-  prepare: ({ redis, me }, size) =>
-    plant(
-      redis,
-      me,
-      many(size, (i) => `${i} ${'가나다라 '.repeat(200)}`),
-    ),
+  prepare: mine((i) => `${i} ${'가나다라 '.repeat(200)}`),
   run: (stage) =>
     repeat(50, 50, (i) =>
       send(stage, `${i % 2 ? '/' : '/memo'}?q=${encodeURIComponent(`없는말${i}`)}`, {
@@ -692,12 +674,7 @@ export const largeReads: Attack = {
   what: 'hundreds who read 512 KB pages of one account',
   sizes: [100, 300],
   p99: 1000,
-  prepare: ({ redis, me }) =>
-    plant(
-      redis,
-      me,
-      many(100, (i) => `${i} ${'가'.repeat(19_990)}`),
-    ),
+  prepare: mine((i) => `${i} ${'가'.repeat(19_990)}`, { count: 100 }),
   run: (stage, size) =>
     repeat(size * 2, size, () => send(stage, '/memo?limit=200', { person: stage.me })),
 };
@@ -720,12 +697,7 @@ export const peopleReadMuch: Attack = {
 export const absentIds: Attack = {
   what: 'ids that are not there, beside a trash of 100,000 and more',
   sizes: [100_000, 500_000],
-  prepare: ({ redis, me }, size) =>
-    plantTrash(
-      redis,
-      me,
-      many(size, (i) => `지운 글 ${i}`),
-    ),
+  prepare: mine((i) => `지운 글 ${i}`, { put: plantTrash }),
   run: (stage, size) =>
     repeat(size / 2_500, 8, (i) =>
       send(stage, `/memo/${i + 1}${i % 2 ? '/restore' : ''}`, {
@@ -904,12 +876,7 @@ export const headOfLists: Attack = {
   what: 'heads only of long lists and pages',
   sizes: [40, 1_000],
   p99: 1000,
-  prepare: ({ redis, me }) =>
-    plant(
-      redis,
-      me,
-      many(600, () => TASKS),
-    ),
+  prepare: mine(() => TASKS, { count: 600 }),
   run: (stage, size) =>
     repeat(size, 20, (i) =>
       send(stage, i % 2 ? '/' : '/memo', { method: 'HEAD', person: stage.me, headers: BROWSER }),
