@@ -208,8 +208,9 @@ export function createMemoStore(
 
   const store = {
     /**
-     * Adds a memo, if there is room for it. With a `key` that one of the last 200 memos carries, nothing is added: the
-     * outcome is the existing memo, or `key reused` when its text is another one.
+     * Adds a memo, if there is room for it. With a `key` that one of the last 200 memos carries,
+     * nothing is added: the outcome is the existing memo, or `key reused` when its text is another
+     * one.
      * @param options.refuseRepeat nor is anything added when the newest memo has just this text and
      *   another key, and is of the last ten minutes: `repeated`
      */

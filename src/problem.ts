@@ -27,6 +27,10 @@ export class Problem extends Error {
 
 const RETRY_SOON = { headers: { 'Retry-After': '2' } }; // seconds
 
+/** There is too much to do, for this person (429) or for anybody (503): in a second there is not. */
+export const busy = (status: 429 | 503) =>
+  new Problem(status, 'busy', { headers: { 'Retry-After': '1' } });
+
 const NAVER_PROBLEMS = {
   unavailable: () => new Problem(503, 'naver-unavailable', { headers: { 'Retry-After': '60' } }),
   expired: () => new Problem(400, 'login-expired'),

@@ -11,7 +11,7 @@ import {
   REQUESTS_PER_PERSON,
   SMALL_FLIGHT_BYTES,
 } from '../memo/bounds.ts';
-import { Problem } from '../problem.ts';
+import { busy } from '../problem.ts';
 
 export type Flights = ReturnType<typeof createFlights>;
 export type Flight = ReturnType<Flights['begin']>;
@@ -56,7 +56,7 @@ export function createFlights() {
             (person === undefined && bytesOfStrangers > BYTES_OF_STRANGERS);
           if (more <= 0 || held <= SMALL_FLIGHT_BYTES || !isFull) return;
           this.hold(0);
-          throw new Problem(503, 'busy', { headers: { 'Retry-After': '1' } });
+          throw busy(503);
         },
 
         /**
@@ -66,9 +66,7 @@ export function createFlights() {
         belongTo(userId: string): void {
           if (person !== undefined) return;
           const count = people.get(userId) ?? 0;
-          if (count >= REQUESTS_PER_PERSON) {
-            throw new Problem(429, 'busy', { headers: { 'Retry-After': '1' } });
-          }
+          if (count >= REQUESTS_PER_PERSON) throw busy(429);
           people.set(userId, count + 1);
           person = userId;
         },

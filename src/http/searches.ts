@@ -1,5 +1,5 @@
 import { SEARCHES } from '../memo/bounds.ts';
-import { Problem } from '../problem.ts';
+import { busy } from '../problem.ts';
 
 export type Searches = ReturnType<typeof createSearches>;
 
@@ -40,8 +40,7 @@ export function createSearches() {
         either.throwIfAborted();
         return found;
       } catch (error) {
-        if (!own.signal.aborted) throw error;
-        throw new Problem(429, 'busy', { headers: { 'Retry-After': '1' } });
+        throw own.signal.aborted ? busy(429) : error;
       } finally {
         if (person.tabs.get(tab) === own) person.tabs.delete(tab);
         if (--person.count === 0) people.delete(userId);

@@ -57,6 +57,11 @@ export const SESSIONS_PER_PERSON = 50;
 
 // Pages
 
+/** Memos of a page, and of a part of the list, when nobody asks for another number. */
+export const PAGE_SIZE = 50;
+/** What is read for one page when its reader has gone down far: memos, and their bytes. */
+export const THROUGH_MEMOS = 1_000;
+export const THROUGH_BYTES = 1 * MIB;
 /** Bytes of HTML after which a page ends and goes on by its link to older memos. */
 export const PAGE_BYTES = 1 * MIB;
 /** Of those, what the pinned memos above the list may take. */
@@ -67,7 +72,7 @@ export const CARD_LENGTH = 64 * KIB;
 export const QUERY_LENGTH = 100;
 /** Words of a query; more are ignored. */
 export const QUERY_WORDS = 10;
-/** How long one request works on before others get their turn. */
+/** How long all long work together goes on before others get their turn. */
 export const TURN_MS = 8;
 
 // What is stored

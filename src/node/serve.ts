@@ -58,9 +58,9 @@ export function serve(
 
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request;
-    const { unanswered } = connections.get(socket) ?? { unanswered: new Set() };
     // What has been parsed already still comes here.
     if (socket.destroyed) return;
+    const { unanswered } = connections.get(socket)!;
     if (unanswered.size >= REQUESTS_PER_CONNECTION) {
       socket.destroy();
       return;

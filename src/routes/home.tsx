@@ -1,7 +1,13 @@
 import type { Context } from 'hono';
 import { answerPage } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
-import { PAGE_BYTES, PINNED_BYTES } from '../memo/bounds.ts';
+import {
+  PAGE_BYTES,
+  PAGE_SIZE,
+  PINNED_BYTES,
+  THROUGH_BYTES,
+  THROUGH_MEMOS,
+} from '../memo/bounds.ts';
 import { idOf, type Page, parseMemo } from '../memos.ts';
 import { tabOf } from '../middleware/announce-changes.ts';
 import { type Card, createCardCache, renderItem } from '../pages/card-cache.tsx';
@@ -13,12 +19,6 @@ import { createSearch, type Search } from '../search.ts';
 import { pseudonymOf } from '../sessions.ts';
 import { takeTurns } from '../turns.ts';
 
-const PAGE_SIZE = 50; // memos
-
-/** The most that one page goes on to, when its reader has gone down far. */
-const THROUGH_LIMIT = 1000; // memos
-const THROUGH_LENGTH = 1024 * 1024; // bytes
-
 /** Shows a person's memos: the routes that end on the page share this. */
 export function createHome({
   memos,
@@ -27,26 +27,32 @@ export function createHome({
 }: Pick<Dependencies, 'memos' | 'sessions' | 'searches'>) {
   const createCards = createCardCache();
 
+  /** Up to `limit` of the person's memos, newest first: of all, or of those that the search finds. */
+  function list(
+    c: Context<Env>,
+    limit: number,
+    { search, before }: { search?: Search | undefined; before?: number | undefined },
+  ): Promise<Page> {
+    const { userId } = c.get('session')!;
+    if (!search) return memos.page(userId, limit, before);
+    return searches.run(userId, tabOf(c), c.req.raw.signal, (signal) =>
+      memos.search(userId, search.matches, limit, before, signal),
+    );
+  }
+
   /** Those that the view is of, newest first. */
   async function read(c: Context<Env>, { before, through }: View, search?: Search): Promise<Page> {
-    const { userId } = c.get('session')!;
-    const part = (cursor?: number) =>
-      search
-        ? searches.run(userId, tabOf(c), c.req.raw.signal, (signal) =>
-            memos.search(userId, search.matches, PAGE_SIZE, cursor, signal),
-          )
-        : memos.page(userId, PAGE_SIZE, cursor);
-    const page = await part(before);
+    const page = await list(c, PAGE_SIZE, { search, before });
     let length = 0;
     while (
       page.next !== undefined &&
       through !== undefined &&
       page.next > through &&
-      page.memos.length < THROUGH_LIMIT &&
-      length < THROUGH_LENGTH &&
+      page.memos.length < THROUGH_MEMOS &&
+      length < THROUGH_BYTES &&
       !c.req.raw.signal.aborted
     ) {
-      const more = await part(page.next);
+      const more = await list(c, PAGE_SIZE, { search, before: page.next });
       for (const memo of more.memos) length += memo.byteLength;
       page.memos.push(...more.memos);
       page.next = more.next;
@@ -55,6 +61,8 @@ export function createHome({
   }
 
   return {
+    list,
+
     /**
      * The page. A memo that is to be edited and is not there any more is not.
      * @param notice what was done; htmx gets the page's address, too
@@ -64,7 +72,7 @@ export function createHome({
       const { userId } = c.get('session')!;
       const search = createSearch(asked.q ?? '');
       const isFirst = asked.before === undefined;
-      const [name, list, pins, editing] = await Promise.all([
+      const [name, found, pins, editing] = await Promise.all([
         sessions.nameOf(userId),
         read(c, asked, search),
         isFirst && !search ? memos.pinned(userId) : [],
@@ -80,7 +88,7 @@ export function createHome({
       const pinned = await render(c, pins, toCard, PINNED_BYTES);
       // By their ids: one that is changed between the two looks is another text in each.
       const above = new Set(pinned.cards.map(({ id }) => id));
-      const rest = isFirst ? list.memos.filter((memo) => !above.has(idOf(memo))) : list.memos;
+      const rest = isFirst ? found.memos.filter((memo) => !above.has(idOf(memo))) : found.memos;
       const shown = await render(c, rest, toCard, PAGE_BYTES, pinned.bytes);
       const cards = isFirst ? shown.cards : withoutPinned(shown.cards, view, search);
 
@@ -101,7 +109,7 @@ export function createHome({
           editor={isShown ? undefined : editor}
           view={view}
           search={search}
-          next={shown.next ?? list.next}
+          next={shown.next ?? found.next}
           lastPinned={isFirst ? pinned.cards.at(-1)?.id : view.pinned}
           notice={notice}
         />,
@@ -113,14 +121,14 @@ export function createHome({
     async older(c: Context<Env>, view: View): Promise<Response> {
       const site = c.get('site');
       const search = createSearch(view.q ?? '');
-      const list = await read(c, view, search);
+      const found = await read(c, view, search);
       const shown = search ? { q: view.q } : {};
       const toCard = createCards(site, view, { shown, search, pause: pauseFor(c) });
-      const { cards, next } = await render(c, list.memos, toCard, PAGE_BYTES);
+      const { cards, next } = await render(c, found.memos, toCard, PAGE_BYTES);
       const items = { memos: withoutPinned(cards, view, search).map(({ item }) => item) };
       return answerPage(
         c,
-        <Cards site={site} view={shown} next={next ?? list.next} lastPinned={view.pinned} />,
+        <Cards site={site} view={shown} next={next ?? found.next} lastPinned={view.pinned} />,
         { items },
       );
     },

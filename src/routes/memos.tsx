@@ -2,9 +2,9 @@ import { type Context, Hono } from 'hono';
 import { answer, answerPage } from '../answer.ts';
 import { joinBytes } from '../bytes.ts';
 import type { Dependencies, Env, Log } from '../env.ts';
-import { PAGE_LIMIT, TEXT_BODY_BYTES, TEXT_LENGTH } from '../memo/bounds.ts';
+import { PAGE_LIMIT, PAGE_SIZE, TEXT_BODY_BYTES, TEXT_LENGTH } from '../memo/bounds.ts';
 import { type Change, idOf, joinMembers, type Outcome, parseMemo, versionOf } from '../memos.ts';
-import { announceChanges, tabOf } from '../middleware/announce-changes.ts';
+import { announceChanges } from '../middleware/announce-changes.ts';
 import { readBody, requireForm, requireJson } from '../middleware/body.ts';
 import { limitWrites } from '../middleware/rate-limit.ts';
 import { requireSamePerson, requireSession } from '../middleware/session.ts';
@@ -21,7 +21,7 @@ import { type HomePages, pauseFor } from './home.tsx';
 const KEY = /^[\x20-\x7e]{1,100}$/;
 
 export function memoRoutes(
-  { config, events, limiter, log, memos, searches, sessions }: Dependencies,
+  { config, events, limiter, log, memos, sessions }: Dependencies,
   home: HomePages,
 ) {
   const app = new Hono<Env>();
@@ -64,16 +64,12 @@ export function memoRoutes(
     if (limit === undefined && before === undefined && !search) {
       return streamAll(c, memos.all(userId), log);
     }
-    const size = readId(limit ?? '50');
+    const size = limit === undefined ? PAGE_SIZE : readId(limit);
     const cursor = readId(before);
     if (size === undefined || size > PAGE_LIMIT || (before !== undefined && cursor === undefined)) {
       throw new Problem(400, 'bad-request');
     }
-    const page = search
-      ? await searches.run(userId, tabOf(c), c.req.raw.signal, (signal) =>
-          memos.search(userId, search.matches, size, cursor, signal),
-        )
-      : await memos.page(userId, size, cursor);
+    const page = await home.list(c, size, { search, before: cursor });
     const end = page.next === undefined ? ']}' : `],"next":"${page.next}"}`;
     return json(c, joinBytes([encoder.encode(LIST), joinMembers(page.memos), encoder.encode(end)]));
   });

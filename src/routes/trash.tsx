@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { answerPage } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
-import { PAGE_BYTES } from '../memo/bounds.ts';
+import { PAGE_BYTES, PAGE_SIZE } from '../memo/bounds.ts';
 import { parseMemo } from '../memos.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
 import { readBody } from '../middleware/body.ts';
@@ -16,8 +16,6 @@ import { Problem } from '../problem.ts';
 import { pseudonymOf } from '../sessions.ts';
 import { joinInTurns } from '../turns.ts';
 import { pauseFor, render } from './home.tsx';
-
-const PAGE_SIZE = 50; // memos
 
 export function trashRoutes({ config, events, limiter, memos, sessions }: Dependencies) {
   const app = new Hono<Env>();
