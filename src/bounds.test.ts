@@ -103,6 +103,43 @@ test('forms of a few fields are a few kilobytes at most', async () => {
   expect(await sessionsOf(stage)).toEqual(session);
 });
 
+test.each([
+  ['application/json', '{"text":"가나다 라마바 사아자 차카타"}'],
+  ['application/x-www-form-urlencoded', 'text=가나다 라마바 사아자 차카타'],
+])('a text (%s) is stored whole, in however many pieces its bytes come', async (type, text) => {
+  const stage = await setUp();
+  const { me, port, redis } = stage;
+  const body = Buffer.from(text);
+  const pieces = [body.subarray(0, 13), body.subarray(13, 14), body.subarray(14)];
+  const inChunks = pieces.map((piece) =>
+    Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]),
+  );
+  const sized = { 'Content-Type': type, 'Content-Length': body.length };
+  const chunked = { 'Content-Type': type, 'Transfer-Encoding': 'chunked' };
+  const messages = [
+    [head('POST /memo', sized, me), ...pieces],
+    [head('POST /memo', chunked, me), ...inChunks, '0\r\n\r\n'],
+  ].map((parts) => parts.map((part) => Buffer.from(part)));
+  const stored: string[] = [];
+  for (const message of messages) {
+    // At once; each by itself, while the server waits for Redis; and each when it waits for the next.
+    for (const way of ['together', 'meanwhile', 'awaited']) {
+      const line = openLine(port);
+      line.socket.setNoDelay(true);
+      if (way === 'meanwhile') await redis.client('PAUSE', 300);
+      for (const part of way === 'together' ? [Buffer.concat(message)] : message) {
+        line.socket.write(part);
+        if (way !== 'together') await send(stage, '/healthz');
+        if (way === 'awaited') await redis.ping();
+      }
+      await soon(() => line.answers).toBe(1);
+      expect(['201', '303']).toContain(line.said.slice(9, 12));
+      stored.push('가나다 라마바 사아자 차카타');
+      expect(await me.stored()).toEqual(stored);
+    }
+  }
+});
+
 test('what has no session is refused before it is read', async () => {
   const stage = await setUp();
   const headers = { 'Content-Type': 'application/json', 'Content-Length': 100_000 };

@@ -108,8 +108,9 @@ export interface Incoming {
   socket?: { remoteAddress?: string; bytesRead: number };
   /** whether all of the body has come */
   complete: boolean;
-  /** what has come of the body */
-  read(): Uint8Array | null;
+  /** bytes that have come of the body, and are not read yet */
+  readableLength: number;
+  read(size: number): Uint8Array | null;
   iterator(options: { destroyOnReturn: boolean }): AsyncIterable<Uint8Array>;
 }
 

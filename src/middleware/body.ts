@@ -119,7 +119,8 @@ async function readBytes(c: Context<Env>, limit: number): Promise<Uint8Array> {
   const flight = c.get('flight');
   // A small one is there by now: taken at once, it costs neither a stream nor a turn.
   if (incoming?.complete) {
-    const all = incoming.read() ?? EMPTY;
+    // All of it: without a size, Node 26 gives one piece at a time.
+    const all: Uint8Array = incoming.read(incoming.readableLength) ?? EMPTY;
     if (all.byteLength > limit) throw new Problem(413, 'too-large');
     flight.hold(all.byteLength);
     return all;
