@@ -155,6 +155,32 @@ describe.skipIf(process.platform !== 'linux').concurrent('what npm has started',
     },
   );
 
+  test('starts anew on every change, also of what was wrong before', async (context) => {
+    const { expect } = context;
+    const folder = await clone();
+    const [script, file] = [
+      join(folder, 'src/client/app.ts'),
+      join(folder, 'src/client/style.css'),
+    ];
+    const [right, style] = [await readFile(script, 'utf8'), await readFile(file, 'utf8')];
+    await writeFile(script, 'const = half a sentence');
+    const job = await run(context, folder, 'npm', 'run', 'dev');
+    await job.said(/ERROR/);
+    await writeFile(script, right);
+    for (const colour of ['teal', 'tomato']) {
+      await writeFile(file, `${style}\n.changed { color: ${colour} }`);
+      const read = async () => {
+        const page = await fetch(`http://localhost:${job.port}/`).then((it) => it.text());
+        const [, path] = /href="([^"]+\.css)"/.exec(page)!;
+        return fetch(`http://localhost:${job.port}${path}`).then((it) => it.text());
+      };
+      await expect
+        .poll(() => read().catch(() => ''), { timeout: 2 * PATIENCE })
+        .toContain(`.changed{color:${colour}}`);
+    }
+    await job.said(READY);
+  });
+
   test('ends by Ctrl-C, the server once, and without an error', async (context) => {
     const { expect } = context;
     const job = await run(context, await clone(), 'npm', 'start');

@@ -6,9 +6,10 @@
  * place of its shell (`exec`), so that there is nobody in between who could go on alone.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { watch } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { build, context } from 'esbuild';
+import { build } from 'esbuild';
 import { readConfig } from '../src/config.ts';
 import { serverOptions, writeAssets } from './build.ts';
 import { startNaverStandIn } from './naver.ts';
@@ -19,8 +20,10 @@ const DATA = resolve('data');
 
 /** How often it is looked whether the parent is still there, in ms. */
 const PARENT_CHECK = 500;
+/** How long the sources have to be as they are, in ms: an editor writes in several steps. */
+const SETTLED = 100;
 
-const watch = process.argv.includes('--watch');
+const watches = process.argv.includes('--watch');
 const env = { ...process.env };
 const lines: string[] = [];
 const ends: (() => Promise<unknown>)[] = [];
@@ -78,11 +81,10 @@ async function run(): Promise<void> {
     lines.push(`Naver  ${config.naver.authUrl}`);
   }
 
-  await writeAssets();
-  if (watch) {
+  if (watches) {
     await watchSources();
   } else {
-    await build(serverOptions);
+    await Promise.all([writeAssets(), build(serverOptions)]);
     startServer();
   }
   await untilItAnswers(config.port, config.host);
@@ -102,7 +104,7 @@ function startServer(): void {
   const child = server;
   child.once('exit', (code) => {
     // It has said why. In watch mode the next change may mend it.
-    if (child === server && !stopping && !watch) void stop('', code ?? 1);
+    if (child === server && !stopping && !watches) void stop('', code ?? 1);
   });
 }
 
@@ -113,25 +115,28 @@ async function endServer(): Promise<void> {
   await ended;
 }
 
+/** Builds and starts anew, one after the other, whenever a source has changed. */
 async function watchSources(): Promise<void> {
-  const watcher = await context({
-    ...serverOptions,
-    plugins: [
-      {
-        name: 'restart',
-        setup(build) {
-          build.onEnd(async ({ errors }) => {
-            if (errors.length > 0) return;
-            await writeAssets();
-            await endServer();
-            if (!stopping) startServer();
-          });
-        },
-      },
-    ],
+  let work = restart();
+  let timer: NodeJS.Timeout | undefined;
+  // Not esbuild's own watching: its process can stay when this one is killed.
+  watch(resolve(ROOT, 'src'), { recursive: true }, () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      work = work.then(restart);
+    }, SETTLED);
   });
-  ends.unshift(() => watcher.dispose());
-  await watcher.watch();
+  await work;
+}
+
+async function restart(): Promise<void> {
+  try {
+    await Promise.all([writeAssets(), build(serverOptions)]);
+  } catch {
+    return; // esbuild has said what is wrong
+  }
+  await endServer();
+  if (!stopping) startServer();
 }
 
 /** Resolves when the server answers: the address is the last thing printed. */
