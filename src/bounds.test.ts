@@ -38,10 +38,9 @@ const withStatus = (answers: Answer[], status: number) =>
 
 // Bodies
 
-test('a body in a million chunks of a byte is refused, and nobody else notices', async () => {
+test('a body in a million chunks of a byte ends its connection, and nobody else notices', async () => {
   const { answers, stage } = await withstand(attack.chunksOfOneByte);
-  expect(answers.map(({ status }) => status)).toEqual([413, 413, 413, 413]);
-  for (const { text } of answers) expect(text).not.toContain('&quot;&quot;');
+  expect(answers.map(({ status }) => status)).toEqual([0, 0, 0, 0]);
   expect(await stage.me.stored()).toEqual([]);
 });
 

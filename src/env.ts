@@ -105,7 +105,7 @@ export type SecurityEvent =
 /** What the application uses of Node's `IncomingMessage`. */
 export interface Incoming {
   url?: string;
-  socket?: { remoteAddress?: string; bytesRead: number };
+  socket?: { remoteAddress?: string };
   /** whether all of the body has come */
   complete: boolean;
   /** bytes that have come of the body, and are not read yet */

@@ -19,8 +19,9 @@ export const FORM_FIELDS = 50;
  * connection ends would not see the answer.
  */
 export const DISCARDED_BODY_BYTES = 4 * MIB;
-/** Bytes of chunks' sizes and ends beyond one for each byte of the body: a chunk a byte is an attack. */
-export const CHUNKING_BYTES = 64 * KIB;
+/** Chunks of a body, and bytes for each one more: a chunk is work, however little it holds. */
+export const FREE_CHUNKS = 1_000;
+export const CHUNK_BYTES = 16;
 /** Bytes that a process holds for clients: bodies being read, pages being made, answers not yet taken. */
 export const BYTES_IN_FLIGHT = 32 * MIB;
 /** Of those, what requests without a session may hold. */

@@ -2,7 +2,6 @@ import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import type { Env } from '../env.ts';
 import {
-  CHUNKING_BYTES,
   DISCARDED_BODY_BYTES,
   FORM_FIELDS,
   SMALL_BODY_BYTES,
@@ -127,17 +126,11 @@ async function readBytes(c: Context<Env>, limit: number): Promise<Uint8Array> {
   }
   let bytes: Uint8Array = EMPTY;
   let size = 0;
-  const countRead = () => incoming?.socket?.bytesRead ?? 0;
-  const before = countRead();
   // Not ended in the middle by leaving the loop: that would end the connection, unanswered.
   const chunks = incoming ? incoming.iterator({ destroyOnReturn: false }) : c.req.raw.body;
   for await (const chunk of chunks ?? []) {
     const end = size + chunk.byteLength;
     if (end > DISCARDED_BODY_BYTES) throw new Problem(413, 'too-large');
-    // Not worth to be read on: the connection ends with the answer.
-    if (countRead() - before > 2 * end + CHUNKING_BYTES) {
-      throw new Problem(413, 'too-large', { headers: { Connection: 'close' } });
-    }
     if (end > limit) {
       // Read on and thrown away: see DISCARDED_BODY_BYTES.
       bytes = EMPTY;
