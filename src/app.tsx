@@ -173,7 +173,11 @@ async function answerProblem(
   c.set('reason', reason);
   const common = Object.assign(c.get('headers'), headers);
   const draft = readDraft(c, problem);
-  if (draft && draft.text.length > SMALL_FLIGHT_BYTES) await nextTurn();
+  if (draft && draft.text.length > SMALL_FLIGHT_BYTES) {
+    // Room is asked for before the page is made: `"` is six bytes of HTML.
+    c.get('flight').hold(6 * draft.text.length);
+    await nextTurn();
+  }
   // The page stays as it is, with what was typed, unless there is something to decide.
   if (site.fragment) common['HX-Push-Url'] = 'false';
   if (site.fragment && !(draft && DECISIONS.includes(code))) {

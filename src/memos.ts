@@ -18,11 +18,19 @@
  */
 import type { Cluster, Redis, Result } from 'ioredis';
 import { joinBytes } from './bytes.ts';
-import { PINS, REPLY_BYTES, TRASH_BYTES, TRASH_ENTRIES } from './memo/bounds.ts';
+import { createFairQueue } from './fair-queue.ts';
+import {
+  LONG_READ_BYTES,
+  LONG_READS,
+  PINS,
+  REPLY_BYTES,
+  TRASH_BYTES,
+  TRASH_ENTRIES,
+} from './memo/bounds.ts';
 import { findIds } from './memo/foreign.ts';
 import script from './memos.lua';
 import { createQuota } from './quota.ts';
-import { takeTurns } from './turns.ts';
+import { nextTurn, takeTurns } from './turns.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -129,6 +137,15 @@ export function createMemoStore(
   for (const client of [redis, bulk]) {
     client.defineCommand('memos', { numberOfKeys: 1, lua: script });
   }
+
+  const takeTurn = createFairQueue(LONG_READS);
+  /** Asks for what can be long, and goes on with it when it is its turn. */
+  const readLong = (user: string, key: string, operation: string, ...args: (string | number)[]) =>
+    takeTurn(user, async () => {
+      const reply = await bulk.memosBuffer(key, operation, ...args);
+      if (measure(reply) > LONG_READ_BYTES) await nextTurn();
+      return reply;
+    });
 
   const memosKey = (user: string) => `user:${user}:memos`;
   const trashKey = (user: string) => `user:${user}:trash`;
@@ -244,7 +261,7 @@ export function createMemoStore(
      * `next` when more follow.
      */
     async page(user: string, limit: number, before?: number): Promise<Page> {
-      const ask = () => bulk.memosBuffer(memosKey(user), 'page', before ?? '', limit);
+      const ask = () => readLong(user, memosKey(user), 'page', before ?? '', limit);
       const [more, memos] = await runWithIds<[more: number, memos: Uint8Array[]]>(user, ask);
       const last = memos.at(-1);
       return more && last ? { memos, next: idOf(last) } : { memos };
@@ -311,7 +328,7 @@ export function createMemoStore(
       let length = 0;
       while (ids.length > 0 && length < REPLY_BYTES) {
         const some = ids.slice(0, PINNED_CHUNK);
-        const ask = () => bulk.memosBuffer(memosKey(user), 'find', ...some);
+        const ask = () => readLong(user, memosKey(user), 'find', ...some);
         type Found = [looked: number, now: Uint8Array, ...memos: Uint8Array[]];
         const [looked, , ...found] = await runWithIds<Found>(user, ask);
         ids.splice(0, looked);
@@ -429,7 +446,7 @@ export function createMemoStore(
      */
     async trash(user: string, limit: number, before?: number): Promise<Page> {
       const ask = () =>
-        bulk.memosBuffer(trashKey(user), 'trash', ...TRASH_BOUNDS, limit, before ?? '');
+        readLong(user, trashKey(user), 'trash', ...TRASH_BOUNDS, limit, before ?? '');
       const [, next, memos] = await run<[count: number, next: number, memos: Uint8Array[]]>(ask);
       return next ? { memos, next } : { memos };
     },
@@ -545,4 +562,10 @@ function membersOf(json: string): [name: string, value: string][] {
     } else if (closes) depth--;
   }
   return members;
+}
+
+/** Bytes of the texts in a reply. */
+function measure(reply: unknown): number {
+  if (reply instanceof Uint8Array) return reply.byteLength;
+  return Array.isArray(reply) ? reply.reduce((sum, part) => sum + measure(part), 0) : 0;
 }

@@ -1,8 +1,8 @@
 import { TURN_MS } from './memo/bounds.ts';
 
 /**
- * Turns for long work: all of it together takes at most `TURN_MS` of each round of the event loop,
- * however many requests are at it, so that others are answered in between. A server that is busy
+ * Turns for long work: all of it together takes at most `TURN_MS`, and then lets others go on for
+ * some rounds of the event loop, however many requests are at it. A server that is busy
  * for seconds answers nobody, and mistakes its own hurry for Redis's silence.
  *
  * Work that has had no turn yet goes before work that has, which is long: a page of a few memos does
@@ -10,15 +10,25 @@ import { TURN_MS } from './memo/bounds.ts';
  */
 const waiting = { short: [] as (() => void)[], long: [] as (() => void)[] };
 let turns = 0;
-/** When the present turn is over, in ms; 0: no work has begun in this round. */
+/** When the present turn is over, in ms; 0: there is none. */
 let turnEnd = 0;
+
+/**
+ * Rounds of the event loop between two turns. libuv accepts one new connection in a round: whoever
+ * comes behind hundreds that all make long work would wait for a turn of each. An idle round takes 2 µs.
+ */
+const ROUNDS_BETWEEN = 32;
 
 /** After the events that wait: where there is `setImmediate`, without a timer's millisecond. */
 const nextRound: (callback: () => void) => unknown = globalThis.setImmediate ?? setTimeout;
 
 function beginTurn(): void {
   turnEnd = performance.now() + TURN_MS;
-  nextRound(endTurn);
+  letPass(ROUNDS_BETWEEN);
+}
+
+function letPass(rounds: number): void {
+  nextRound(rounds > 0 ? () => letPass(rounds - 1) : endTurn);
 }
 
 function endTurn(): void {

@@ -92,5 +92,9 @@ export const PAGE_LIMIT = 200;
 
 /** Bytes after which a reply is long enough: whatever waits behind it waits for as long as it takes. */
 export const REPLY_BYTES = 512 * KIB;
+/** Bytes of memos after which a reply is long: others get a turn before it is worked on. */
+export const LONG_READ_BYTES = 64 * KIB;
+/** Long replies that are asked for at a time; everybody's first comes before anybody's second. */
+export const LONG_READS = 4;
 /** No command waits longer for a silent Redis. */
 export const COMMAND_MS = 1_000;

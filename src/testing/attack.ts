@@ -1,7 +1,8 @@
 /**
  * Whoever wants to take the server down, by what they send, and what somebody else gets to see of
  * it. Each attack has two sizes: a little of it shows the rule that it is up against, all of it is
- * as much as a single client can send.
+ * as much as a single client can send: on hundreds of connections, as libuv accepts one in a round of
+ * the event loop, so that whoever comes behind more of them waits for a system call of each.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -473,7 +474,7 @@ const unfinished = (bytes: number) => [
 
 export const heldForms: Attack = {
   what: 'forms of a megabyte and of 256 KiB that lack their last byte',
-  sizes: [200, 600],
+  sizes: [200, 300],
   p99: 1000,
   async run({ port }, size) {
     const large = await openLines(port, size, unfinished(1024 * 1024));
@@ -510,7 +511,7 @@ export const echoedForms: Attack = {
 
 export const unreadAnswers: Attack = {
   what: 'forms and large pages whose answers nobody takes',
-  sizes: [60, 300],
+  sizes: [60, 80],
   p99: 1000,
   // Longer than what the system takes in the place of a reader.
   prepare: mine(() => TASKS, { count: 600 }),
@@ -774,7 +775,7 @@ export const longPaths: Attack = {
 
 export const endlessBodies: Attack = {
   what: 'bodies of one-byte chunks that nobody asked for, without an end',
-  sizes: [8, 50],
+  sizes: [8, 32],
   // Node's parser takes 16 ms for what it reads of each at first.
   p99: 1000,
   async run(stage, size) {
