@@ -71,8 +71,8 @@ export function serve(
     response.once('close', () => unanswered.delete(response));
     if (request.headers['transfer-encoding'] !== undefined) {
       boundChunks(request);
-      // What has no length is not read on after the answer.
-      response.once('finish', () => request.complete || socket.destroy());
+      // Read on after the answer, so that it is seen: but not by Node, which would count no chunks.
+      response.prependOnceListener('finish', () => request.resume());
     }
     const wrong = findFault(request);
     if (wrong === undefined) void listener(request, response);
@@ -136,8 +136,8 @@ function boundChunks(request: IncomingMessage): void {
     chunks += 1;
     bytes += chunk?.byteLength ?? 0;
     if (chunks <= FREE_CHUNKS + bytes / CHUNK_BYTES) return push.call(request, chunk);
-    request.socket.destroy();
-    return false;
+    if (!request.socket.destroyed) request.socket.destroy();
+    return true;
   };
 }
 
