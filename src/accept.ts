@@ -10,15 +10,23 @@ export function accepts(c: Context<Env>, type: RegExp): boolean {
   });
 }
 
-export type Coding = 'br' | 'gzip' | 'identity';
+/** Content codings, the one that is preferred first. */
+export const CODINGS = ['zstd', 'br', 'gzip'] as const;
+export type Coding = (typeof CODINGS)[number];
 
-/** The smallest coding that the browser takes; one with weight 0 is refused (RFC 9110 §12.5.3). */
-export function preferredCoding(acceptEncoding = ''): Coding {
+/**
+ * The best of these codings that the asker takes; undefined: none. One with weight 0 is refused (RFC
+ * 9110 §12.5.3).
+ */
+export function preferredCoding<C extends Coding>(
+  acceptEncoding = '',
+  codings: readonly C[],
+): C | undefined {
   const taken = acceptEncoding
     .toLowerCase()
     .split(',')
     .map((coding) => coding.split(';').map((part) => part.trim()))
     .filter(([, weight]) => !/^q=0(\.0*)?$/.test(weight ?? ''))
     .map(([name]) => name);
-  return (['br', 'gzip'] as const).find((coding) => taken.includes(coding)) ?? 'identity';
+  return codings.find((coding) => taken.includes(coding));
 }

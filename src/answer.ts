@@ -3,7 +3,6 @@ import { generateCookie } from 'hono/cookie';
 import type { CookieOptions } from 'hono/utils/cookie';
 import type { HtmlEscapedString } from 'hono/utils/html';
 import { preferredCoding } from './accept.ts';
-import { joinBytes } from './bytes.ts';
 import type { Env } from './env.ts';
 
 /** Below this, compressing gains nothing. */
@@ -35,47 +34,30 @@ export function answer(
   return response;
 }
 
-/** Items of lists on a page, in UTF-8, by the name of the comment that stands in their place. */
-export type Items = Record<string, Uint8Array[]>;
-
 /**
  * Makes a page of JSX, and compresses it as the browser asks. Not for another site: it chooses the
  * address, and with it words on the page, and their compressed length would tell whether a memo has
  * them, too (BREACH).
- * @param options.items take the place of comments: bytes that are there already need not become
- *   part of a long string, to be measured and encoded again
  */
 export async function answerPage(
   c: Context<Env>,
   page: HtmlEscapedString | Promise<HtmlEscapedString>,
-  { status, items = {} }: { status?: number; items?: Items } = {},
+  { status }: { status?: number } = {},
 ): Promise<Response> {
-  const body = fillIn((await page).toString(), items);
+  const body = encoder.encode(String(await page));
   const headers: Record<string, string> = {
     'Content-Type': 'text/html; charset=UTF-8',
     Vary: 'Accept-Encoding, Sec-Fetch-Site',
   };
-  const coding = preferredCoding(c.req.header('Accept-Encoding'));
+  const { codings, compress } = c.get('compressor');
+  const coding = preferredCoding(c.req.header('Accept-Encoding'), codings);
   const site = c.req.header('Sec-Fetch-Site');
   const isOurs = site === 'same-origin' || site === 'none';
-  if (coding === 'identity' || !isOurs || body.byteLength < MIN_LENGTH) {
+  if (!coding || !isOurs || body.byteLength < MIN_LENGTH) {
     return answer(c, body, headers, status);
   }
   headers['Content-Encoding'] = coding;
-  return answer(c, await c.get('compress')(body, coding), headers, status);
+  return answer(c, await compress(body, coding), headers, status);
 }
 
 const encoder = new TextEncoder();
-
-/** No text of anybody's can look like such a comment: it has no `<`. */
-function fillIn(html: string, items: Items): Uint8Array<ArrayBuffer> {
-  const parts: Uint8Array[] = [];
-  let from = 0;
-  for (let at = html.indexOf('<!--'); at >= 0; at = html.indexOf('<!--', from)) {
-    const end = html.indexOf('-->', at);
-    parts.push(encoder.encode(html.slice(from, at)), ...(items[html.slice(at + 4, end)] ?? []));
-    from = end + 3;
-  }
-  parts.push(encoder.encode(html.slice(from)));
-  return joinBytes(parts);
-}

@@ -33,7 +33,7 @@ import { nextTurn } from './turns.ts';
 
 /** The whole application; it owns nothing, and whoever made `deps` ends them. */
 export function createApp(deps: Dependencies): Hono<Env> {
-  const { config, assets, compress, flights, log, shutdown } = deps;
+  const { config, assets, compressor, flights, log, shutdown } = deps;
   const app = new Hono<Env>();
 
   app.use(accessLog(log));
@@ -57,7 +57,7 @@ export function createApp(deps: Dependencies): Hono<Env> {
       fragment: c.req.header('HX-Request') === 'true',
       path: config.prefix + c.req.path.slice(config.basePath.length),
     });
-    c.set('compress', compress);
+    c.set('compressor', compressor);
     return next();
   });
   app.use(strictPath());

@@ -1,4 +1,5 @@
 import type { HtmlEscapedString } from 'hono/utils/html';
+import type { Coding } from './accept.ts';
 import type { Assets } from './assets.ts';
 import type { Config } from './config.ts';
 import type { Events } from './events.ts';
@@ -19,10 +20,15 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
-export type Compress = (
-  body: Uint8Array<ArrayBuffer>,
-  coding: 'br' | 'gzip',
-) => Promise<Uint8Array<ArrayBuffer>>;
+/** Compresses what is made for one request, so quickly rather than well. */
+export interface Compressor {
+  /** those that it can, the preferred one first */
+  codings: readonly Coding[];
+  compress(
+    body: Uint8Array<ArrayBuffer>,
+    coding: Coding,
+  ): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>;
+}
 
 /** Everything that the application is made of; whoever calls `createApp` owns it. */
 export interface Dependencies {
@@ -35,8 +41,7 @@ export interface Dependencies {
   flights: Flights;
   searches: Searches;
   assets: Assets;
-  /** compresses what is made for one request, so quickly rather than well */
-  compress: Compress;
+  compressor: Compressor;
   log: Log;
   /** resolves when Redis can be read and written */
   checkStorage: () => Promise<unknown>;
@@ -124,7 +129,7 @@ export interface Env {
   Variables: {
     requestId: string;
     site: Site;
-    compress: Compress;
+    compressor: Compressor;
     /** of the answer, whatever it is going to be */
     headers: Record<string, string>;
     /** `Set-Cookie` of the answer */

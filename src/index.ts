@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createApp } from './app.tsx';
-import { compress } from './compress.ts';
+import { compressor } from './compress.ts';
 import { type Config, readConfig } from './config.ts';
 import { createEvents } from './events.ts';
 import { createFlights } from './http/flights.ts';
@@ -46,7 +46,7 @@ const app = createApp({
   flights,
   searches: createSearches(),
   assets: JSON.parse(readFileSync(new URL('assets.json', import.meta.url), 'utf8')),
-  compress,
+  compressor,
   log,
   checkStorage: () => Promise.all([checkRedis(redis), bulk.ping()]),
   storageWarning: watchEviction(redis, log),

@@ -53,8 +53,14 @@ export function setTask(text: string, line: number, done: boolean): string | und
   return lines.join('\n');
 }
 
+function parseLine(text: string, range: Range, marks: Range[]): Iterable<Token> {
+  const line = text.slice(...range);
+  const isPlain = marks.length === 0 && !line.includes('#') && !line.includes('http');
+  return isPlain ? [{ kind: 'text', text: line, marked: false }] : findTokens(text, range, marks);
+}
+
 /** The tokens of one line, as they are asked for: a hostile line has thousands. */
-function* parseLine(text: string, [from, to]: Range, marks: Range[]): Generator<Token> {
+function* findTokens(text: string, [from, to]: Range, marks: Range[]): Generator<Token> {
   const line = text.slice(from, to);
   let end = 0;
   const cut = (range: Range) => split(text, [from + range[0], from + range[1]], marks);

@@ -84,8 +84,6 @@ function showLocalTimes(): void {
   });
   for (const time of document.querySelectorAll('time')) {
     time.title = format.format(new Date(time.dateTime));
-    const heard = time.querySelector('.visually-hidden');
-    if (heard && heard.textContent !== time.title) heard.textContent = time.title;
   }
 }
 

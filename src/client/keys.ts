@@ -58,11 +58,14 @@ document.addEventListener('click', ({ target }) => {
   const button = (target as Element).closest<HTMLButtonElement>('button[type=button][data-key]');
   if (button?.dataset.key === '?') KEYS['?']!();
   else if (button?.dataset.key === 'close') say();
-  else if (button?.dataset.key === 'c') copy(button.value);
+  else if (button?.dataset.key === 'c') copy(idOfCard(button));
 });
 
-/** Copies a memo's text as it was written. @param path where the memo is */
-async function copy(path: string): Promise<void> {
+const idOfCard = (inside: Element) => inside.closest('.card')!.id.slice(1);
+
+/** Copies a memo's text as it was written. */
+async function copy(id: string): Promise<void> {
+  const path = document.body.dataset.events!.replace('events', id);
   const text = fetchPatiently(path, { headers: { Accept: 'application/json' } })
     .then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)))
     .then((memo) => new Blob([memo.text], { type: 'text/plain' }));

@@ -1,5 +1,4 @@
 import { raw } from 'hono/html';
-import type { Child } from 'hono/jsx';
 import type { Site } from '../env.ts';
 import type { Search } from '../search.ts';
 import { Composer } from './composer.tsx';
@@ -7,21 +6,17 @@ import { href, Layout, type Reader } from './layout.tsx';
 import { type Notice, NoticeContent } from './notice.tsx';
 import { ListForm, pageHref, type View, viewQuery } from './view.tsx';
 
-/** Where a page's items come. */
-const PINNED = raw('<!--pinned-->');
-export const MEMOS = raw('<!--memos-->');
-
 export interface HomeProps {
   site: Site;
   reader: Reader;
   /** the idempotency key of the memo that is going to be written */
   newKey: string;
-  /** how many are shown as pinned, above the others; their cards are the page's items `pinned` */
-  pinned: number;
-  /** how many others are shown, the newest first; the page's items `memos` */
-  memos: number;
-  /** of the memo that is edited, when that is not shown */
-  editor?: Child;
+  /** items of those that are pinned, above the others, as HTML */
+  pinned: string;
+  /** items of the others, the newest first, as HTML */
+  memos: string;
+  /** of the memo that is edited, when that is not shown, as HTML */
+  editor?: string | undefined;
   view: View;
   /** whether the memos were searched for */
   search?: Search | undefined;
@@ -50,20 +45,20 @@ export function Home(props: HomeProps) {
         <h1 class="visually-hidden">{t.greeting(reader.name)}</h1>
         {first && !search && <Composer site={site} person={reader.person} newKey={newKey} />}
         <ListForm view={view} />
-        {editor && <section aria-label={t.editMemo}>{editor}</section>}
-        {pinned > 0 && (
+        {editor && <section aria-label={t.editMemo}>{raw(editor)}</section>}
+        {pinned !== '' && (
           <section aria-labelledby="pinned">
             <h2 id="pinned">{t.pinned}</h2>
-            <ul class="cards">{PINNED}</ul>
+            <ul class="cards">{raw(pinned)}</ul>
           </section>
         )}
         <section aria-labelledby="memos">
-          <h2 id="memos" class={pinned > 0 || search ? undefined : 'visually-hidden'}>
+          <h2 id="memos" class={pinned !== '' || search ? undefined : 'visually-hidden'}>
             {search ? t.found(view.q ?? '') : t.memos}
           </h2>
-          {memos + pinned > 0 || next !== undefined ? (
+          {memos !== '' || pinned !== '' || next !== undefined ? (
             <ul class="cards">
-              <Cards site={site} view={view} next={next} lastPinned={lastPinned} />
+              <Cards site={site} memos={memos} view={view} next={next} lastPinned={lastPinned} />
             </ul>
           ) : (
             <p class="empty">{search ? t.nothingFound : first ? t.empty : t.noMore}</p>
@@ -89,18 +84,20 @@ export function Home(props: HomeProps) {
 
 export interface CardsProps {
   site: Site;
+  /** items, as HTML */
+  memos: string;
   view: View;
   next?: number | undefined;
   lastPinned?: number | undefined;
 }
 
 /** Items of a list of memos; the last leads to older ones, which the script puts into its place. */
-export function Cards({ site, view, next, lastPinned }: CardsProps) {
+export function Cards({ site, memos, view, next, lastPinned }: CardsProps) {
   const { q } = view;
   const older = { q, before: next, pinned: q === undefined ? lastPinned : undefined };
   return (
     <>
-      {MEMOS}
+      {raw(memos)}
       {next !== undefined && (
         <li class="older">
           <a

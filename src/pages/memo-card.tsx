@@ -1,9 +1,10 @@
 import { raw } from 'hono/html';
 import type { Site } from '../env.ts';
 import type { Memo } from '../memos.ts';
+import { escapeText } from './escape.ts';
 import { href } from './layout.tsx';
-import { Time } from './time.tsx';
-import { LIST_FORM, pageHref, type View } from './view.tsx';
+import { renderTime, Time } from './time.tsx';
+import { LIST_FORM } from './view.tsx';
 
 /** Ids below this are no times: memos of memo.py's that nothing dates. In µs, September 2001. */
 export const FIRST_DATE = 1e15;
@@ -13,66 +14,31 @@ export interface MemoCardProps {
   memo: Memo;
   /** the memo's text as HTML, see `renderText` */
   text: string;
-  view: View;
 }
 
-/** One memo in the list, and what can be done with it. */
-export function MemoCard({ site, memo, text, view }: MemoCardProps) {
-  const { t } = site;
-  const path = href(site, `/memo/${memo.id}`);
+/**
+ * One memo in the list, and what can be done with it, as HTML. Not JSX: of the fifty on a page, that
+ * would take ten times as long.
+ * @param page the address of the page that the card is on, see `pageHref`
+ */
+export function renderCard({ site, memo, text }: MemoCardProps, page: string): string {
+  const { t, prefix } = site;
+  const { id, edited, pin } = memo;
+  const path = `${prefix}/memo/${id}`;
+  const edit = escapeText(`${page}${page.includes('?') ? '&' : '?'}edit=${id}#m${id}`);
+  const made = id >= FIRST_DATE ? renderTime(site, id) : '';
+  const changed =
+    edited === undefined ? '' : `<span>${escapeText(t.edited)} ${renderTime(site, edited)}</span>`;
+  const ours = `form="${LIST_FORM}" formaction="${path}`;
   return (
-    <article class="card" id={`m${memo.id}`} tabindex={-1} aria-labelledby={`m${memo.id}-text`}>
-      {raw(text)}
-      <footer>
-        <Times site={site} memo={memo} />
-        <div class="actions">
-          <button class="quiet scripted" type="button" data-key="c" value={path}>
-            {t.copy}
-          </button>
-          <a
-            class="quiet"
-            href={`${pageHref(site, { ...view, edit: memo.id })}#m${memo.id}`}
-            data-key="e"
-          >
-            {t.edit}
-          </a>
-          <button
-            class="quiet"
-            type="submit"
-            form={LIST_FORM}
-            formaction={`${path}/pin`}
-            name="pin"
-            value={String(!memo.pin)}
-            data-key="p"
-          >
-            {memo.pin ? t.unpin : t.pin}
-          </button>
-          <button
-            class="quiet"
-            type="submit"
-            form={LIST_FORM}
-            formaction={`${path}/delete`}
-            data-key="x"
-          >
-            {t.remove}
-          </button>
-        </div>
-      </footer>
-    </article>
-  );
-}
-
-function Times({ site, memo }: { site: Site; memo: Memo }) {
-  const { t } = site;
-  return (
-    <span class="times">
-      {memo.id >= FIRST_DATE && <Time site={site} micros={memo.id} />}
-      {memo.edited !== undefined && (
-        <span>
-          {t.edited} <Time site={site} micros={memo.edited} />
-        </span>
-      )}
-    </span>
+    `<article class="card" id="m${id}" tabindex="-1" aria-labelledby="m${id}-text">${text}` +
+    `<footer><span class="times">${made}${changed}</span><div class="actions">` +
+    `<button class="scripted" type="button" data-key="c">${escapeText(t.copy)}</button>` +
+    `<a href="${edit}" data-key="e">${escapeText(t.edit)}</a>` +
+    `<button ${ours}/pin" name="pin" value="${!pin}" data-key="p">` +
+    `${escapeText(pin ? t.unpin : t.pin)}</button>` +
+    `<button ${ours}/delete" data-key="x">${escapeText(t.remove)}</button>` +
+    '</div></footer></article>'
   );
 }
 
@@ -82,7 +48,7 @@ export function TrashCard({
   memo,
   text,
   before,
-}: Omit<MemoCardProps, 'view'> & {
+}: MemoCardProps & {
   /** the cursor of the part of the trash that it is on */
   before?: number | undefined;
 }) {
@@ -100,9 +66,7 @@ export function TrashCard({
         </span>
         <div class="actions">
           <form method="post" action={href(site, `/memo/${memo.id}/restore`)}>
-            <button class="quiet" type="submit">
-              {t.restore}
-            </button>
+            <button type="submit">{t.restore}</button>
           </form>
           <form
             method="post"
@@ -110,9 +74,7 @@ export function TrashCard({
             hx-confirm={t.purgeConfirm}
           >
             {before !== undefined && <input type="hidden" name="before" value={String(before)} />}
-            <button class="quiet" type="submit">
-              {t.purge}
-            </button>
+            <button type="submit">{t.purge}</button>
           </form>
         </div>
       </footer>

@@ -1,10 +1,10 @@
-import { escapeToBuffer, type StringBuffer } from 'hono/utils/html';
 import type { Site } from '../env.ts';
 import { CARD_LENGTH } from '../memo/bounds.ts';
 import { type Memo, versionOf } from '../memos.ts';
 import type { Search } from '../search.ts';
 import { parseText, type Token } from '../text.ts';
-import { LIST_FORM, pageHref } from './view.tsx';
+import { escapeText } from './escape.ts';
+import { LIST_FORM } from './view.tsx';
 
 /** Lines and characters of a long memo that are shown before one asks for more. */
 const FOLD_LINES = 12;
@@ -99,7 +99,7 @@ function openTask({
   const path = `${site.prefix}/memo/${memo.id}/task?version=${versionOf(memo)}&amp;line=${index}`;
   const check = fixed
     ? `<span ${box} aria-disabled="true"></span>`
-    : `<button type="submit" form="${LIST_FORM}" formaction="${path}" name="done" value="${!done}" ${box}></button>`;
+    : `<button form="${LIST_FORM}" formaction="${path}" name="done" value="${!done}" ${box}></button>`;
   return `<div class="task">${check}<span id="${label}">`;
 }
 
@@ -108,7 +108,7 @@ function renderToken(site: Site, token: Token): string {
   const parts = token.parts.map(renderPart).join('');
   return token.kind === 'link'
     ? `<a href="${escapeText(token.href)}" rel="noopener noreferrer nofollow">${parts}</a>`
-    : `<a class="tag" href="${escapeText(pageHref(site, { q: token.tag }))}">${parts}</a>`;
+    : `<a class="tag" href="${site.prefix}/?q=${encodeURIComponent(token.tag)}">${parts}</a>`;
 }
 
 function renderPart({ text, marked }: { text: string; marked: boolean }): string {
@@ -120,12 +120,6 @@ const lengthOf = (token: Token): number =>
   token.kind === 'text'
     ? token.text.length
     : token.parts.reduce((sum, { text }) => sum + text.length, 0);
-
-function escapeText(text: string): string {
-  const buffer: StringBuffer = [''];
-  escapeToBuffer(text, buffer);
-  return String(buffer[0]);
-}
 
 /** The line that a long text is folded after. */
 function foldAt(lines: string[]): number {

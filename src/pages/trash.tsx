@@ -1,13 +1,13 @@
+import { raw } from 'hono/html';
 import type { Site } from '../env.ts';
-import { MEMOS } from './home.tsx';
 import { href, Layout, type Reader } from './layout.tsx';
 import { NoticeContent } from './notice.tsx';
 
 export interface TrashProps {
   site: Site;
   reader: Reader;
-  /** how many are shown, the last deleted first; the page's items `memos` */
-  memos: number;
+  /** items, the last deleted first, as HTML */
+  memos: string;
   /** how many would go, when the question is whether to empty it; 0: nobody asks */
   toEmpty: number;
   /** the cursor of this part; undefined: the first */
@@ -44,16 +44,16 @@ export function Trash({ site, reader, memos, toEmpty, before, next, done }: Tras
             </span>
           </form>
         )}
-        {toEmpty === 0 && memos > 0 && (
+        {toEmpty === 0 && memos !== '' && (
           <p>
             <a class="quiet" href={href(site, '/trash?confirm=1')}>
               {t.emptyTrash}
             </a>
           </p>
         )}
-        {memos === 0 && <p class="empty">{before === undefined ? t.trashEmpty : t.noMore}</p>}
+        {memos === '' && <p class="empty">{before === undefined ? t.trashEmpty : t.noMore}</p>}
         <ul class="cards">
-          {MEMOS}
+          {raw(memos)}
           {next !== undefined && (
             <li class="older">
               <a href={href(site, `/trash?before=${next}`)} hx-swap="outerMorph show:top">

@@ -23,10 +23,10 @@ export function assetRoutes(assets: Assets) {
   app.get('/:file', (c) => {
     const asset = files.get(c.req.param('file'));
     if (!asset) throw new Problem(404, 'not-found');
-    const coding = preferredCoding(c.req.header('Accept-Encoding'));
-    return answer(c, asset[coding], {
+    const coding = preferredCoding(c.req.header('Accept-Encoding'), ['br', 'gzip']);
+    return answer(c, asset[coding ?? 'identity'], {
       'Content-Type': asset.type,
-      ...(coding !== 'identity' && { 'Content-Encoding': coding }),
+      ...(coding && { 'Content-Encoding': coding }),
       Vary: 'Accept-Encoding',
       // The name changes with the content.
       'Cache-Control': 'public, max-age=31536000, immutable',

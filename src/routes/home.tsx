@@ -8,16 +8,17 @@ import {
   THROUGH_BYTES,
   THROUGH_MEMOS,
 } from '../memo/bounds.ts';
-import { idOf, type Page, parseMemo } from '../memos.ts';
+import { idOf, type Memo, type Page, parseMemo } from '../memos.ts';
 import { tabOf } from '../middleware/announce-changes.ts';
-import { type Card, createCardCache, renderItem } from '../pages/card-cache.tsx';
 import { Editor } from '../pages/composer.tsx';
 import { Cards, Home } from '../pages/home.tsx';
+import { renderCard } from '../pages/memo-card.tsx';
+import { renderText } from '../pages/memo-text.tsx';
 import type { Notice } from '../pages/notice.tsx';
 import { pageHref, type View } from '../pages/view.tsx';
 import { createSearch, type Search } from '../search.ts';
 import { pseudonymOf } from '../sessions.ts';
-import { takeTurns } from '../turns.ts';
+import { joinInTurns, takeTurns } from '../turns.ts';
 
 /** Shows a person's memos: the routes that end on the page share this. */
 export function createHome({
@@ -25,8 +26,6 @@ export function createHome({
   sessions,
   searches,
 }: Pick<Dependencies, 'memos' | 'sessions' | 'searches'>) {
-  const createCards = createCardCache();
-
   /** Up to `limit` of the person's memos, newest first: of all, or of those that the search finds. */
   function list(
     c: Context<Env>,
@@ -84,36 +83,37 @@ export function createHome({
         edit: editing === undefined ? undefined : asked.edit,
       };
       if (notice && site.fragment) c.get('headers')['HX-Replace-Url'] = pageHref(site, view);
-      const toCard = createCards(site, view, { search, pause: pauseFor(c) });
-      const pinned = await render(c, pins, toCard, PINNED_BYTES);
-      // By their ids: one that is changed between the two looks is another text in each.
-      const above = new Set(pinned.cards.map(({ id }) => id));
-      const rest = isFirst ? found.memos.filter((memo) => !above.has(idOf(memo))) : found.memos;
-      const shown = await render(c, rest, toCard, PAGE_BYTES, pinned.bytes);
-      const cards = isFirst ? shown.cards : withoutPinned(shown.cards, view, search);
-
       const person = pseudonymOf(userId);
       const memo = editing === undefined ? undefined : parseMemo(editing);
-      const editor = memo && <Editor site={site} person={person} memo={memo} view={view} />;
-      const isShown = [...pinned.cards, ...cards].some(({ id }) => id === memo?.id);
-      const toItem = ({ id, item }: Card) =>
-        editor && id === memo?.id ? renderItem(editor) : item;
+      const editor = memo && String(<Editor site={site} person={person} memo={memo} view={view} />);
+      const href = pageHref(site, { ...view, edit: undefined });
+      const toCard = (shown: Memo, text: string) =>
+        editor && shown.id === memo?.id ? editor : renderCard({ site, memo: shown, text }, href);
+      const pinned = await renderCards(c, pins, toCard, { limit: PINNED_BYTES });
+      // By their ids: one that is changed between the two looks is another text in each.
+      const above = new Set(pinned.memos.map(({ id }) => id));
+      const rest = isFirst ? found.memos.filter((stored) => !above.has(idOf(stored))) : found.memos;
+      const others = await renderCards(c, rest, toCard, {
+        search,
+        taken: pinned.bytes,
+        skip: isFirst ? undefined : isPinnedAbove(view, search),
+      });
+      const isShown = [...pinned.memos, ...others.memos].some(({ id }) => id === memo?.id);
       return answerPage(
         c,
         <Home
           site={site}
           reader={{ name: name ?? site.t.member, person }}
           newKey={crypto.randomUUID()}
-          pinned={pinned.cards.length}
-          memos={cards.length}
+          pinned={pinned.html}
+          memos={others.html}
           editor={isShown ? undefined : editor}
           view={view}
           search={search}
-          next={shown.next ?? found.next}
-          lastPinned={isFirst ? pinned.cards.at(-1)?.id : view.pinned}
+          next={others.last?.id ?? found.next}
+          lastPinned={isFirst ? pinned.memos.at(-1)?.id : view.pinned}
           notice={notice}
         />,
-        { items: { pinned: pinned.cards.map(toItem), memos: cards.map(toItem) } },
       );
     },
 
@@ -123,13 +123,22 @@ export function createHome({
       const search = createSearch(view.q ?? '');
       const found = await read(c, view, search);
       const shown = search ? { q: view.q } : {};
-      const toCard = createCards(site, view, { shown, search, pause: pauseFor(c) });
-      const { cards, next } = await render(c, found.memos, toCard, PAGE_BYTES);
-      const items = { memos: withoutPinned(cards, view, search).map(({ item }) => item) };
+      const href = pageHref(site, shown);
+      const { html, last } = await renderCards(
+        c,
+        found.memos,
+        (memo, text) => renderCard({ site, memo, text }, href),
+        { search, skip: isPinnedAbove(view, search) },
+      );
       return answerPage(
         c,
-        <Cards site={site} view={shown} next={next ?? found.next} lastPinned={view.pinned} />,
-        { items },
+        <Cards
+          site={site}
+          memos={html}
+          view={shown}
+          next={last?.id ?? found.next}
+          lastPinned={view.pinned}
+        />,
       );
     },
   };
@@ -142,31 +151,54 @@ export const pauseFor = (c: Context<Env>) => takeTurns(() => c.req.raw.signal.ab
 
 /**
  * Renders memos until they are as much as a page may be; at least one, so that the next page goes on.
- * @param taken what else is on the page, in bytes
- * @returns their cards, what they take, and the cursor of what is left, if anything is
+ * Others have their turn in between, and it ends when the reader has left.
+ * @param toCard makes a memo's card of its text
+ * @param options.taken bytes that are on the page already
+ * @param options.skip memos that are not shown here
+ * @param options.fixed whether their tasks cannot be done here
+ * @returns what was rendered as items of a list, about how many bytes they are, and the last of them
+ *   when something is left
  */
-export async function render(
+export async function renderCards(
   c: Context<Env>,
-  memos: Uint8Array[],
-  toCard: (stored: Uint8Array) => Card | Promise<Card>,
-  limit: number,
-  taken = 0,
-): Promise<{ cards: Card[]; bytes: number; next?: number }> {
-  const cards: Card[] = [];
-  let bytes = taken;
-  for (const stored of memos) {
-    const card = toCard(stored);
-    const made = card instanceof Promise ? await card : card;
-    if (cards.length > 0 && bytes + made.item.byteLength > limit) {
-      return { cards, bytes, next: cards.at(-1)!.cursor };
-    }
-    cards.push(made);
-    bytes += made.item.byteLength;
-    c.get('flight').hold(bytes);
+  stored: Uint8Array[],
+  toCard: (memo: Memo, text: string) => string,
+  {
+    search,
+    limit = PAGE_BYTES,
+    taken = 0,
+    skip = () => false,
+    fixed = false,
+  }: {
+    search?: Search | undefined;
+    limit?: number;
+    taken?: number;
+    skip?: ((memo: Memo) => boolean) | undefined;
+    fixed?: boolean;
+  } = {},
+) {
+  const site = c.get('site');
+  const pause = pauseFor(c);
+  const memos: Memo[] = [];
+  let html = '';
+  let bytes = 0;
+  for (const json of stored) {
+    const memo = parseMemo(json);
+    if (skip(memo)) continue;
+    const text = await joinInTurns(renderText({ site, memo, search, fixed }), pause);
+    const item = `<li>${toCard(memo, text)}</li>`;
+    // Only the text is not ASCII, and JSON has it in as many bytes.
+    const size = item.length + json.byteLength - memo.text.length;
+    const last = memos.at(-1);
+    if (last && taken + bytes + size > limit) return { memos, html, bytes, last };
+    memos.push(memo);
+    html += item;
+    bytes += size;
+    c.get('flight').hold(taken + bytes);
   }
-  return { cards, bytes };
+  return { memos, html, bytes, last: undefined };
 }
 
 /** On a page that goes on below another: those that stand above as pinned are not shown twice. */
-const withoutPinned = (cards: Card[], { pinned }: View, search: Search | undefined) =>
-  search || pinned === undefined ? cards : cards.filter(({ id, pin }) => !pin || id < pinned);
+const isPinnedAbove = ({ pinned }: View, search: Search | undefined) =>
+  search || pinned === undefined ? undefined : ({ id, pin }: Memo) => pin && id >= pinned;

@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono';
+import { raw } from 'hono/html';
 import { answer, answerPage } from '../answer.ts';
 import { joinBytes } from '../bytes.ts';
 import type { Dependencies, Env, Log } from '../env.ts';
@@ -8,7 +9,7 @@ import { announceChanges } from '../middleware/announce-changes.ts';
 import { readBody, requireForm, requireJson } from '../middleware/body.ts';
 import { limitWrites } from '../middleware/rate-limit.ts';
 import { requireSamePerson, requireSession } from '../middleware/session.ts';
-import { MemoCard } from '../pages/memo-card.tsx';
+import { renderCard } from '../pages/memo-card.tsx';
 import { renderText } from '../pages/memo-text.tsx';
 import type { Notice } from '../pages/notice.tsx';
 import { pageHref, readId, readView } from '../pages/view.tsx';
@@ -94,13 +95,13 @@ export function memoRoutes(
   });
 
   app.get('/:id', ...loggedIn, async (c) => {
-    const memo = await memos.find(c.get('session')!.userId, requireId(c));
-    if (memo === undefined) throw new Problem(404, 'not-found');
+    const stored = await memos.find(c.get('session')!.userId, requireId(c));
+    if (stored === undefined) throw new Problem(404, 'not-found');
     const site = c.get('site');
-    if (!site.fragment) return memoJson(c, memo);
-    const parsed = parseMemo(memo);
-    const text = await joinInTurns(renderText({ site, memo: parsed }), pauseFor(c));
-    return answerPage(c, <MemoCard site={site} memo={parsed} text={text} view={{}} />);
+    if (!site.fragment) return memoJson(c, stored);
+    const memo = parseMemo(stored);
+    const text = await joinInTurns(renderText({ site, memo }), pauseFor(c));
+    return answerPage(c, raw(renderCard({ site, memo, text }, pageHref(site, {}))));
   });
 
   // Text, pin or both; with `If-Match` only when the text is still the one that was read.

@@ -273,7 +273,7 @@ describe('who searches', () => {
     const page = await open(me, path);
     const forms = cardsOf(page).flatMap((card) =>
       byTag(card, 'button')
-        .filter(({ attributes }) => attributes.get('type') === 'submit')
+        .filter(({ attributes }) => attributes.get('type') !== 'button')
         .map((button) => formOfButton(page, button)),
     );
     expect(forms.map((form) => fieldsOf(form))).toEqual(
@@ -472,7 +472,7 @@ describe('a task', () => {
     const { memo, boxes } = await show();
     expect(textOf(memo, 'div')).toBe('할 일\n-[ ] 우유\n끝');
     const seen = boxes.map(({ attributes }) => {
-      expect([attributes.get('type'), attributes.has('disabled')]).toEqual(['submit', false]);
+      expect([attributes.has('type'), attributes.has('disabled')]).toEqual([false, false]);
       const label = byId(memo, attributes.get('aria-labelledby')!);
       return [attributes.get('role'), attributes.get('aria-checked'), textOf(label)];
     });
@@ -653,22 +653,16 @@ describe('the time of a memo', () => {
         const [times] = byClass(cardOf(page, id), 'times');
         expect(textOf(times!).includes(edited)).toBe(id !== MICROS);
         return byTag(times!, 'time').map((time) => {
-          const [shown, heard, ...more] = byTag(time, 'span');
-          expect(more).toEqual([]);
-          expect(textOf(time)).toBe(textOf(shown!) + textOf(heard!));
-          expect(shown!.attributes.get('aria-hidden')).toBe('true');
-          expect(textOf(shown!)).toMatch(language === 'ko' ? /^(\d+년 전|작년|재작년)$/ : /year/);
-          expect(heard!.attributes.get('class')).toBe('visually-hidden');
-          expect(time.attributes.get('title')).toBe(textOf(heard!));
-          return [time.attributes.get('datetime'), textOf(heard!)];
+          expect(textOf(time)).toMatch(language === 'ko' ? /^(\d+년 전|작년|재작년)$/ : /year/);
+          return [time.attributes.get('datetime'), time.attributes.get('title')];
         });
       };
       expect(formatTime(language, MICROS / 1000)).toBe(exact);
-      const created = ['2024-01-02T03:04:05.678Z', exact];
+      const created = ['2024-01-02T03:04Z', exact];
       expect(timesOf(MICROS)).toEqual([created]);
       expect(timesOf(MICROS + 1)).toEqual([
         created,
-        ['2024-01-02T03:05:05.678Z', exact.replace('12:04', '12:05')],
+        ['2024-01-02T03:05Z', exact.replace('12:04', '12:05')],
       ]);
     },
   );

@@ -42,7 +42,7 @@ describe('somebody’s sessions', () => {
         '알 수 없는 브라우저',
       ].toSorted(),
     );
-    const iso = (ms: number) => new Date(ms).toISOString();
+    const iso = (ms: number) => new Date(ms).toISOString().replace(/:[^:]*Z$/, 'Z');
     expect(times).toEqual(
       (await sessions.list(me.id)).flatMap(({ began, used }) => [
         ['로그인', iso(began)],

@@ -1,21 +1,18 @@
 import { type Context, Hono } from 'hono';
 import { answerPage } from '../answer.ts';
 import type { Dependencies, Env } from '../env.ts';
-import { PAGE_BYTES, PAGE_SIZE } from '../memo/bounds.ts';
-import { parseMemo } from '../memos.ts';
+import { PAGE_SIZE } from '../memo/bounds.ts';
+import type { Memo } from '../memos.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
 import { readBody } from '../middleware/body.ts';
 import { limitWrites } from '../middleware/rate-limit.ts';
 import { requireSession } from '../middleware/session.ts';
-import { type Card, renderItem } from '../pages/card-cache.tsx';
 import { TrashCard } from '../pages/memo-card.tsx';
-import { renderText } from '../pages/memo-text.tsx';
 import { Trash } from '../pages/trash.tsx';
 import { readId } from '../pages/view.tsx';
 import { Problem } from '../problem.ts';
 import { pseudonymOf } from '../sessions.ts';
-import { joinInTurns } from '../turns.ts';
-import { pauseFor, render } from './home.tsx';
+import { renderCards } from './home.tsx';
 
 export function trashRoutes({ config, events, limiter, memos, sessions }: Dependencies) {
   const app = new Hono<Env>();
@@ -42,26 +39,20 @@ export function trashRoutes({ config, events, limiter, memos, sessions }: Depend
       memos.trash(userId, PAGE_SIZE, before),
       confirm ? memos.countTrash(userId) : 0,
     ]);
-    const pause = pauseFor(c);
-    const toCard = async (stored: Uint8Array): Promise<Card> => {
-      const memo = parseMemo(stored);
-      const text = await joinInTurns(renderText({ site, memo, fixed: true }), pause);
-      const item = renderItem(<TrashCard site={site} memo={memo} text={text} before={before} />);
-      return { id: memo.id, pin: memo.pin, cursor: memo.deleted ?? 0, item };
-    };
-    const { cards, next } = await render(c, list.memos, toCard, PAGE_BYTES);
+    const toCard = (memo: Memo, text: string) =>
+      String(<TrashCard site={site} memo={memo} text={text} before={before} />);
+    const { html, last } = await renderCards(c, list.memos, toCard, { fixed: true });
     return answerPage(
       c,
       <Trash
         site={site}
         reader={{ name: name ?? site.t.member, person: pseudonymOf(userId) }}
-        memos={cards.length}
+        memos={html}
         toEmpty={count}
         before={before}
-        next={next ?? list.next}
+        next={last?.deleted ?? list.next}
         done={done}
       />,
-      { items: { memos: cards.map(({ item }) => item) } },
     );
   };
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { inject, onTestFinished } from 'vitest';
 import { createApp } from '../app.tsx';
-import { compress } from '../compress.ts';
+import { compressor } from '../compress.ts';
 import { readConfig } from '../config.ts';
 import type { Dependencies } from '../env.ts';
 import { createEvents } from '../events.ts';
@@ -71,7 +71,7 @@ export function createTestApp({ env = {}, deps = {} }: TestAppOptions = {}) {
     flights: createFlights(),
     searches: createSearches(),
     assets,
-    compress,
+    compressor,
     log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     checkStorage: () => checkRedis(redis),
     storageWarning: () => undefined,
