@@ -23,7 +23,7 @@ const ZSTD_LEVEL = 100; // ZSTD_c_compressionLevel
  * Up to this it is compressed at once: the way to another thread and back takes another 0.2 ms of
  * CPU.
  */
-const SMALL = 64 * 1024; // bytes
+const SMALL = 128 * 1024; // bytes
 
 /**
  * Node's own, at the levels that are worth their time. A page of 50 varied memos, 54 KB, on Node 26:

@@ -12,7 +12,7 @@ import { Redis } from 'ioredis';
 import takeScript from '../../src/limits.lua';
 import memosScript from '../../src/memos.lua';
 
-/** By the request's method and path; `br` where it is the compressed one. */
+/** By the request's method and path, and the codings that it takes. */
 export interface Canned {
   headers: Record<string, string>;
   /** base64 */
@@ -31,7 +31,7 @@ const canned = new Map(
   Object.entries<Canned>(JSON.parse(readFileSync(CANNED, 'utf8'))).map(
     ([name, { headers, body }]) => {
       const bytes = Buffer.from(body, 'base64');
-      // The page is a string, as whatever makes one has.
+      // The page is a string, as whatever makes one has; where it is compressed, it is ready bytes.
       return [name, { headers, body: name === 'GET /' ? bytes.toString() : bytes }];
     },
   ),
@@ -101,10 +101,11 @@ async function append(request: IncomingMessage, answer: ServerResponse, headers:
 
 async function handle(request: IncomingMessage, answer: ServerResponse): Promise<void> {
   const name = `${request.method} ${request.url}`;
-  const coding = request.headers['accept-encoding'] === 'br' ? ' br' : '';
-  const { headers, body } = canned.get(name + coding)!;
+  const codings = request.headers['accept-encoding'];
+  const key = codings ? `${name} ${codings}` : name;
+  const { headers, body } = canned.get(key)!;
   if (name === 'GET /memo?limit=50') return sendPage(request, answer, headers);
-  if (name === 'GET /') return sendHome(request, answer, name + coding);
+  if (name === 'GET /') return sendHome(request, answer, key);
   if (name === 'POST /memo') return append(request, answer, headers);
   send(answer, 200, headers, body); // a static file
 }

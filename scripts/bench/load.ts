@@ -41,14 +41,18 @@ export interface Done {
 const TIMER = 2;
 
 async function saturate({ origin, requests, connections = 1, amount, seconds }: Job) {
-  let next = 0;
+  let opened = 0;
   const result = await autocannon({
     url: origin,
     connections,
     ...(amount === undefined ? { duration: seconds } : { amount }),
     timeout: 60,
-    setupClient: (client) =>
-      client.setRequests([{ ...requests[next++ % requests.length]! } as autocannon.Request]),
+    // Each connection makes its share of them in turn.
+    setupClient: (client) => {
+      const own = opened++ % Math.min(connections, requests.length);
+      const share = requests.filter((_, i) => i % connections === own);
+      client.setRequests(share.map((it) => ({ ...it }) as autocannon.Request));
+    },
   });
   const failed = result.errors + result.non2xx;
   return { requests: result['2xx'], seconds: result.duration, failed, p50: 0, p99: 0, p999: 0 };

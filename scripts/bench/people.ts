@@ -18,15 +18,48 @@ const MINUTE = 60e6; // µs
 export const memoText = (i: number) =>
   `${i}번째 메모: 다음 주 화요일 오후에 있을 회의 자료를 월요일까지 모두에게 공유하고, 돌아오는 길에 우유와 달걀 한 판, 대파와 두부를 사서 냉장고에 넣어 둘 것`;
 
+const WORDS =
+  '회의 자료를 월요일까지 모두에게 공유하고 돌아오는 길에 우유와 달걀 한 판 대파와 두부를 사서 냉장고에 넣어 둘 것 점심 약속 병원 예약 여행 숙소 기차표 확인 생일 선물 책 반납 운동 https://example.com/a?b=1 #장보기 #회사'.split(
+    ' ',
+  );
+
+/** Texts as people write them: most a line, some of several, some lists of tasks; the same each time. */
+export function variedText(seed: number): string {
+  let state = seed * 2654435761 + 1;
+  const pick = (count: number) => {
+    state = (state * 1103515245 + 12345) & 0x7fffffff;
+    return (state >> 8) % count;
+  };
+  const line = () =>
+    Array.from({ length: 4 + pick(14) }, () => WORDS[pick(WORDS.length)]).join(' ');
+  const lines = (make: () => string) => Array.from({ length: 2 + pick(5) }, make).join('\n');
+  const kind = pick(10);
+  if (kind < 6) return line();
+  return kind < 8 ? lines(line) : lines(() => `- [${pick(2) ? 'x' : ' '}] ${line()}`);
+}
+
+/** Logs in people who have 50 varied memos each. */
+export async function createCity(
+  bench: Pick<Bench, 'redis' | 'sessions'>,
+  count: number,
+): Promise<[Person, ...Person[]]> {
+  const people: Person[] = [];
+  for (let i = 0; i < count; i++) {
+    people.push(await createPerson(bench, `city${i}`, 50, (j) => variedText(i * 50 + j)));
+  }
+  return people as [Person, ...Person[]];
+}
+
 /** Logs somebody in who has just so many memos. */
 export async function createPerson(
   { redis, sessions }: Pick<Bench, 'redis' | 'sessions'>,
   id: string,
   count = 0,
+  text = memoText,
 ): Promise<Person> {
   await redis.del(`user:${id}:memos`);
   await pushMemos(redis, id, count, (i) =>
-    JSON.stringify({ id: FIRST + i * MINUTE, text: memoText(i) }),
+    JSON.stringify({ id: FIRST + i * MINUTE, text: text(i) }),
   );
   const token = await sessions.begin({ id, name: '김메모' }, 'Bench/1.0');
   return { id, cookie: `userId=${token}`, middle: FIRST + Math.floor(count / 2) * MINUTE };

@@ -8,6 +8,7 @@ import type { Bench, Row } from './bench.ts';
 import { figure, median, type RowFigure, type Target } from './figures.ts';
 import type { Canned } from './floor.ts';
 import {
+  createCity,
   createMemoPyPerson,
   createPerson,
   createReaders,
@@ -19,6 +20,16 @@ import { type Server, startFloor, startMemoPy } from './servers.ts';
 
 /** Enough that the server never waits for the load, few enough that none waits long for its turn. */
 const CONNECTIONS = 32;
+
+/** Requests after which a server's code is compiled: after fewer, a page took three times as long. */
+const WARM_UP = 3000;
+
+/** How many people are a city. */
+const CITY = 600;
+
+/** What decides how a page is compressed. */
+const CHROME = { 'Accept-Encoding': 'gzip, deflate, br, zstd', 'Sec-Fetch-Site': 'none' };
+const SAFARI = { 'Accept-Encoding': 'gzip, deflate, br', 'Sec-Fetch-Site': 'none' };
 
 /** Node's own, or different for each answer: the floor makes them itself. */
 const OWN_HEADERS = [
@@ -56,7 +67,7 @@ async function compareWithFloor(bench: Bench, comparison: Comparison) {
 
     for (const server of [floor, memo]) {
       await prepare?.();
-      await saturate(bench, server, requests); // so that their code is compiled
+      await saturate(bench, server, requests, { amount: WARM_UP });
     }
     const saturated = { floor: [] as Measured[], memo: [] as Measured[] };
     for (let round = 0; round < rounds; round++) {
@@ -143,9 +154,9 @@ async function saturate(
 async function startOwnFloor({ memo, privateRedis, work }: Bench, request: Request) {
   const { headers, body } = await askFor(memo.origin, request);
   const { method = 'GET', path } = request;
-  const coding = headers['content-encoding'] ? ' br' : '';
+  const codings = request.headers?.['Accept-Encoding'];
   const canned: Record<string, Canned> = {
-    [`${method} ${path}${coding}`]: {
+    [`${method} ${path}${codings ? ` ${codings}` : ''}`]: {
       headers: Object.fromEntries(
         Object.entries(headers).filter(([name]) => !OWN_HEADERS.includes(name)),
       ),
@@ -267,9 +278,11 @@ async function compareHome(
   bench: Bench,
   what: string,
   headers: Record<string, string>,
-  speed?: Target,
+  { speed, people: count }: { speed?: Target; people?: number } = {},
 ) {
-  const people = await createReaders(bench, 'home', CONNECTIONS, 50);
+  const people = count
+    ? await createCity(bench, count)
+    : await createReaders(bench, 'home', CONNECTIONS, 50);
   const requests = people.map(({ cookie }) => ({
     path: '/',
     headers: { Cookie: cookie, ...headers },
@@ -292,12 +305,21 @@ export const speedRows = {
     });
   },
 
-  /** the HTML page with 50 memos */
-  home: (bench) => compareHome(bench, 'GET /', {}, { of: 'ratio', least: 0.7 }),
+  /** the HTML page with 50 varied memos of many people in turn, as Chrome asks for it: the main row */
+  city: (bench) => compareHome(bench, `GET / of ${CITY}, Chrome`, CHROME, { people: CITY }),
 
-  /** the same, as a browser gets it */
-  'home-br': (bench) =>
-    compareHome(bench, 'GET / in br', { 'Accept-Encoding': 'br', 'Sec-Fetch-Site': 'none' }),
+  /** the same, as Safari asks for it */
+  'city-safari': (bench) =>
+    compareHome(bench, `GET / of ${CITY}, Safari`, SAFARI, { people: CITY }),
+
+  /** the same, as curl asks for it */
+  'city-curl': (bench) => compareHome(bench, `GET / of ${CITY}, curl`, {}, { people: CITY }),
+
+  /** the page of a few people, again and again */
+  home: (bench) => compareHome(bench, 'GET /', {}, { speed: { of: 'ratio', least: 0.7 } }),
+
+  /** the same, as Chrome asks for it */
+  'home-chrome': (bench) => compareHome(bench, 'GET /, Chrome', CHROME),
 
   append: (bench) => compareAppends(bench, 'POST /memo', AT_LEAST_90),
 

@@ -92,7 +92,8 @@ export function createHome({
       const pinned = await renderCards(c, pins, toCard, { limit: PINNED_BYTES });
       // By their ids: one that is changed between the two looks is another text in each.
       const above = new Set(pinned.memos.map(({ id }) => id));
-      const rest = isFirst ? found.memos.filter((stored) => !above.has(idOf(stored))) : found.memos;
+      const rest =
+        above.size > 0 ? found.memos.filter((stored) => !above.has(idOf(stored))) : found.memos;
       const others = await renderCards(c, rest, toCard, {
         search,
         taken: pinned.bytes,
