@@ -84,12 +84,16 @@ async function run(): Promise<void> {
   if (watches) {
     await watchSources();
   } else {
-    await Promise.all([writeAssets(), build(serverOptions)]);
+    await buildAll();
     startServer();
   }
   await untilItAnswers(config.port, config.host);
   if (stopping) return;
   console.log(`\n${lines.join('\n')}\nmemo   ${config.publicUrl}\n`);
+}
+
+async function buildAll(): Promise<void> {
+  await Promise.all([writeAssets(), build(serverOptions)]);
 }
 
 function startServer(): void {
@@ -131,7 +135,7 @@ async function watchSources(): Promise<void> {
 
 async function restart(): Promise<void> {
   try {
-    await Promise.all([writeAssets(), build(serverOptions)]);
+    await buildAll();
   } catch {
     return; // esbuild has said what is wrong
   }

@@ -5,8 +5,14 @@
  */
 export function createFairQueue(width: number) {
   /** whose turn is first, first */
-  const waiting = new Map<string, (() => void)[]>();
+  const waiting = new Map<string, Set<() => void>>();
   let running = 0;
+
+  function leave(person: string, start: () => void): void {
+    const starts = waiting.get(person);
+    starts?.delete(start);
+    if (starts?.size === 0) waiting.delete(person);
+  }
 
   function startNext(): void {
     const [first] = waiting;
@@ -14,19 +20,34 @@ export function createFairQueue(width: number) {
       running--;
       return;
     }
-    const [person, tasks] = first;
+    const [person, starts] = first;
+    const [start] = starts;
+    // Whoever has more is last now.
     waiting.delete(person);
-    tasks.shift()!();
-    if (tasks.length > 0) waiting.set(person, tasks);
+    waiting.set(person, starts);
+    leave(person, start!);
+    start!();
   }
 
-  return async <T>(person: string, task: () => Promise<T>): Promise<T> => {
+  /**
+   * Runs somebody's task when it is its turn.
+   * @param signal aborted when nobody waits for it any more: a task that has not begun rejects
+   */
+  return async <T>(person: string, task: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
+    signal?.throwIfAborted();
     if (running < width) running++;
     else {
-      await new Promise<void>((start) => {
-        const tasks = waiting.get(person);
-        if (tasks) tasks.push(start);
-        else waiting.set(person, [start]);
+      await new Promise<void>((resolve, reject) => {
+        const giveUp = () => {
+          leave(person, start);
+          reject(signal!.reason);
+        };
+        const start = () => {
+          signal?.removeEventListener('abort', giveUp);
+          resolve();
+        };
+        waiting.set(person, (waiting.get(person) ?? new Set()).add(start));
+        signal?.addEventListener('abort', giveUp, { once: true });
       });
     }
     try {

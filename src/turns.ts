@@ -2,8 +2,8 @@ import { TURN_MS } from './memo/bounds.ts';
 
 /**
  * Turns for long work: all of it together takes at most `TURN_MS`, and then lets others go on for
- * some rounds of the event loop, however many requests are at it. A server that is busy
- * for seconds answers nobody, and mistakes its own hurry for Redis's silence.
+ * some rounds of the event loop, however many requests are at it. A server that is busy for seconds
+ * answers nobody, and mistakes its own hurry for Redis's silence.
  *
  * Work that has had no turn yet goes before work that has, which is long: a page of a few memos does
  * not wait behind a hundred of the longest. Every fourth turn is for those, so that they end, too.

@@ -1,3 +1,4 @@
+import { createFairQueue } from '../fair-queue.ts';
 import { SEARCHES } from '../memo/bounds.ts';
 import { busy } from '../problem.ts';
 
@@ -8,10 +9,10 @@ export type Searches = ReturnType<typeof createSearches>;
  * and all people together a few; the others wait for their turn.
  */
 export function createSearches() {
-  const all = createSlots(SEARCHES);
+  const all = createFairQueue(SEARCHES);
   const people = new Map<
     string,
-    { slot: Slots; tabs: Map<string, AbortController>; count: number }
+    { inTurn: typeof all; tabs: Map<string, AbortController>; count: number }
   >();
 
   return {
@@ -28,7 +29,11 @@ export function createSearches() {
       signal: AbortSignal,
       search: (signal: AbortSignal) => Promise<T>,
     ): Promise<T> {
-      const person = people.get(userId) ?? { slot: createSlots(1), tabs: new Map(), count: 0 };
+      const person = people.get(userId) ?? {
+        inTurn: createFairQueue(1),
+        tabs: new Map(),
+        count: 0,
+      };
       people.set(userId, person);
       person.count++;
       person.tabs.get(tab)?.abort();
@@ -36,7 +41,11 @@ export function createSearches() {
       person.tabs.set(tab, own);
       const either = AbortSignal.any([signal, own.signal]);
       try {
-        const found = await person.slot.use(either, () => all.use(either, () => search(either)));
+        const found = await person.inTurn(
+          userId,
+          () => all(userId, () => search(either), either),
+          either,
+        );
         either.throwIfAborted();
         return found;
       } catch (error) {
@@ -44,43 +53,6 @@ export function createSearches() {
       } finally {
         if (person.tabs.get(tab) === own) person.tabs.delete(tab);
         if (--person.count === 0) people.delete(userId);
-      }
-    },
-  };
-}
-
-type Slots = ReturnType<typeof createSlots>;
-
-/** So many at a time; the others wait in order, for as long as their signal is not aborted. */
-function createSlots(free: number) {
-  const waiting = new Set<() => void>();
-
-  return {
-    async use<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-      signal.throwIfAborted();
-      if (free > 0) free--;
-      else {
-        await new Promise<void>((resolve, reject) => {
-          const leave = () => {
-            waiting.delete(begin);
-            reject(signal.reason);
-          };
-          const begin = () => {
-            signal.removeEventListener('abort', leave);
-            resolve();
-          };
-          waiting.add(begin);
-          signal.addEventListener('abort', leave, { once: true });
-        });
-      }
-      try {
-        return await work();
-      } finally {
-        const [next] = waiting;
-        if (next) {
-          waiting.delete(next);
-          next();
-        } else free++;
       }
     },
   };
