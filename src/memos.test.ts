@@ -325,7 +325,7 @@ describe('memo.py’s elements', () => {
 
   test('bytes that are no UTF-8 stay, and an id among them is found', async () => {
     const user = newId();
-    const latin1 = [' {"id": 7, "t": "\xe9\xff"} ', 'caf\xe9', '{"t": "\xe9\xff"}'];
+    const latin1 = [' {"id": 7, "t": "\xe9\xff"} ', 'caf\xe9', '{"t": "\xe9\xff"}', '\0"\\\n'];
     await redis.rpush(`user:${user}:memos`, ...latin1.map((it) => Buffer.from(it, 'latin1')));
     await store.page(user, 1);
     const list = await redis.lrangeBuffer(`user:${user}:memos`, 0, -1);
@@ -333,6 +333,7 @@ describe('memo.py’s elements', () => {
       '{"id":1,"_id": 7, "t": "\xe9\xff"}',
       '{"id":2,"text":"caf\xe9"}',
       '{"id":3,"t": "\xe9\xff"}',
+      '{"id":4,"text":"\\u0000\\"\\\\\\n"}',
     ]);
   });
 

@@ -27,7 +27,7 @@ import {
   TRASH_BYTES,
   TRASH_ENTRIES,
 } from './memo/bounds.ts';
-import { findIds } from './memo/foreign.ts';
+import { findIds, quote } from './memo/foreign.ts';
 import script from './memos.lua';
 import { createQuota } from './quota.ts';
 import { nextTurn, takeTurns } from './turns.ts';
@@ -179,6 +179,8 @@ export function createMemoStore(
       if (done) return;
       let left = FOREIGN_IDS;
       given = unknown.flatMap((element) => {
+        const text = quote(element);
+        if (text) return [element, text];
         const ids = findIds(element);
         const some = ids.slice(0, left);
         left -= some.length;

@@ -34,6 +34,16 @@ export function findIds(json: Uint8Array): number[] {
   return found;
 }
 
+/**
+ * Bytes that are no object as the text of a memo: a JSON string in which those beyond ASCII stand as
+ * they are; nothing for an object.
+ */
+export function quote(element: Uint8Array): Uint8Array | undefined {
+  if (element[skipSpace(element, 0)] === OPEN_BRACE) return undefined;
+  const text = Buffer.from(element.buffer, element.byteOffset, element.length).toString('latin1');
+  return Buffer.from(JSON.stringify(text), 'latin1');
+}
+
 /** The index of the quote that ends a string, or where the bytes end. */
 function findQuote(json: Uint8Array, at: number): number {
   while (at < json.length && json[at] !== QUOTE) at += json[at] === BACKSLASH ? 2 : 1;
