@@ -40,8 +40,10 @@ export function findIds(json: Uint8Array): number[] {
  */
 export function quote(element: Uint8Array): Uint8Array | undefined {
   if (element[skipSpace(element, 0)] === OPEN_BRACE) return undefined;
+  // biome-ignore-start lint/style/noRestrictedGlobals: of bytes, ioredis sends none but Buffers.
   const text = Buffer.from(element.buffer, element.byteOffset, element.length).toString('latin1');
   return Buffer.from(JSON.stringify(text), 'latin1');
+  // biome-ignore-end lint/style/noRestrictedGlobals: as above
 }
 
 /** The index of the quote that ends a string, or where the bytes end. */
