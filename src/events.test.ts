@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { createEvents } from './events.ts';
 import { createSessionStore } from './sessions.ts';
-import { createTestApp } from './testing/app.ts';
+import { connect, createTestApp } from './testing/app.ts';
 import { comeIn, connectTo, startOwnRedis } from './testing/stage.ts';
 
 /** Reads a stream; `until` resolves when what has arrived so far fits, from wherever reading is. */
@@ -109,11 +110,14 @@ test('what nobody is left to read is not kept', async () => {
 });
 
 test('when Redis was away, everybody looks again', async () => {
-  const { logIn, redis } = createTestApp();
+  const [publisher, subscriber] = [connect(), connect()];
+  const id = await subscriber.client('ID');
+  const events = createEvents(publisher, subscriber);
+  const { logIn, redis } = createTestApp({ deps: { events } });
   const me = await logIn();
   const stream = readStream(await me.request('/memo/events'));
   await stream.until(/^event: alive\n/);
-  await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await redis.call('CLIENT', 'KILL', 'ID', id);
   await stream.until(/event: changed\n/);
   await me.send('POST', '/memo', { text: '다시 이어진 뒤' });
   await stream.until(/event: changed\n/);

@@ -56,10 +56,10 @@ export function createEvents(redis: RedisClient, subscriber: RedisClient) {
     },
 
     /**
-     * Tells the listener of every change of this person's memos, until the returned function is called.
-     * Rejects when Redis cannot be reached.
+     * Tells the listener of every change of this person's memos, until it unsubscribes.
+     * Rejects when Redis cannot be reached; it has to unsubscribe then, too.
      */
-    async subscribe(userId: string, listener: Listener): Promise<() => void> {
+    async subscribe(userId: string, listener: Listener): Promise<void> {
       const channel = channelOf(userId);
       const set = listeners.get(channel) ?? new Set();
       listeners.set(channel, set.add(listener));
@@ -68,20 +68,16 @@ export function createEvents(redis: RedisClient, subscriber: RedisClient) {
         set.delete(oldest);
         oldest.end();
       }
-      const stop = () => {
-        set.delete(listener);
-        if (set.size > 0 || listeners.get(channel) !== set) return;
-        listeners.delete(channel);
-        subscriber.unsubscribe(channel).catch(() => {}); // a lost connection has none
-      };
-      try {
-        // Also when others listen already: the second must not rely on what the first still awaits.
-        await subscriber.subscribe(channel);
-      } catch (error) {
-        stop();
-        throw error;
-      }
-      return stop;
+      // Also when others listen already: the second must not rely on what the first still awaits.
+      await subscriber.subscribe(channel);
+    },
+
+    unsubscribe(userId: string, listener: Listener): void {
+      const channel = channelOf(userId);
+      const set = listeners.get(channel);
+      if (!set?.delete(listener) || set.size > 0) return;
+      listeners.delete(channel);
+      subscriber.unsubscribe(channel).catch(() => {}); // a lost connection has none
     },
   };
 }

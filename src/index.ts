@@ -4,7 +4,7 @@ import { createApp } from './app.tsx';
 import { compressor } from './compress.ts';
 import { type Config, readConfig } from './config.ts';
 import { createEvents } from './events.ts';
-import { createFlights } from './http/flights.ts';
+import { Flights } from './http/flights.ts';
 import { createSearches } from './http/searches.ts';
 import { createRateLimiter } from './limits.ts';
 import { createMemoStore } from './memos.ts';
@@ -33,7 +33,7 @@ const redis = await connectRedis(config.redis, log);
 // Lists of memos are long replies: the short ones must not wait behind them.
 const [bulk, subscriber] = await Promise.all([connectAnother(redis), connectAnother(redis)]);
 const events = createEvents(redis, subscriber);
-const flights = createFlights();
+const flights = new Flights();
 const stop = new AbortController();
 
 const app = createApp({
@@ -55,7 +55,7 @@ const app = createApp({
 
 const { server, countUnanswered, stopAccepting } = serve(app, {
   headers: securityHeaders(config.publicUrl.startsWith('https:')),
-  isCrowded: flights.isCrowded,
+  isCrowded: () => flights.isCrowded(),
 });
 server.once('listening', () => log.info({ url: config.publicUrl, port: config.port }, 'listening'));
 server.once('error', (error) => exit(`cannot listen on port ${config.port}: ${error.message}`));

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { BYTES_IN_FLIGHT, BYTES_OF_STRANGERS, REQUESTS_PER_PERSON } from '../memo/bounds.ts';
-import { createFlights } from './flights.ts';
+import { Flights } from './flights.ts';
 import { createSearches } from './searches.ts';
 
 const KIB = 1024;
 
 test('strangers cannot take the room of those who are logged in', () => {
-  const flights = createFlights();
+  const flights = new Flights();
   const strangers = Array.from({ length: BYTES_OF_STRANGERS / (256 * KIB) }, () => flights.begin());
   for (const stranger of strangers) stranger.hold(256 * KIB);
   expect(() => flights.begin().hold(33 * KIB)).toThrow('busy');
@@ -19,7 +19,7 @@ test('strangers cannot take the room of those who are logged in', () => {
 });
 
 test('no more is held than there is room for, and what was given back can be held again', () => {
-  const flights = createFlights();
+  const flights = new Flights();
   const all = Array.from({ length: BYTES_IN_FLIGHT / (1024 * KIB) }, (_, i) => {
     const flight = flights.begin();
     flight.belongTo(`person ${i}`);
@@ -37,7 +37,7 @@ test('no more is held than there is room for, and what was given back can be hel
 });
 
 test('a person whose clients leave has no more requests under way than one whose clients stay', () => {
-  const flights = createFlights();
+  const flights = new Flights();
   const ask = () => {
     const flight = flights.begin();
     flight.belongTo('me');

@@ -21,7 +21,7 @@ const SWEEP = 1_000;
 interface Connection {
   unanswered: Set<ServerResponse>;
   /** the client's progress, while the server waits for it; undefined: it does not */
-  progress?: { bytes: number; at: number; windowBytes: number; windowStart: number } | undefined;
+  progress: { bytes: number; at: number; windowBytes: number; windowStart: number } | undefined;
 }
 
 /** libuv's handle of a socket: what the kernel has not taken yet, which `net.Socket` does not tell. */
@@ -49,14 +49,21 @@ export function serve(
   });
 
   server.on('connection', (socket) => {
-    const connection: Connection = { unanswered: new Set() };
-    connections.set(socket, connection);
-    socket.once('close', () => {
-      connections.delete(socket);
-      // Before Node 22 only the first of them says so itself.
-      for (const response of connection.unanswered) response.emit('close');
-    });
+    connections.set(socket, { unanswered: new Set(), progress: undefined });
+    socket.on('close', endConnection);
   });
+
+  // Two functions for all, as there are tens of thousands of connections.
+  function endConnection(this: Socket): void {
+    const connection = connections.get(this);
+    connections.delete(this);
+    // Before Node 22 only the first of them says so itself.
+    for (const response of connection?.unanswered ?? []) response.emit('close');
+  }
+
+  function endResponse(this: ServerResponse): void {
+    connections.get(this.req.socket)?.unanswered.delete(this);
+  }
 
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request;
@@ -68,7 +75,7 @@ export function serve(
       return;
     }
     unanswered.add(response);
-    response.once('close', () => unanswered.delete(response));
+    response.on('close', endResponse);
     if (request.headers['transfer-encoding'] !== undefined) {
       boundChunks(request);
       // Read on after the answer, so that it is seen: but not by Node, which would count no chunks.

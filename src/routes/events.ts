@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import type { Dependencies, Env } from '../env.ts';
+import type { Listener } from '../events.ts';
 import { readSession, requireSession } from '../middleware/session.ts';
 import type { Session } from '../sessions.ts';
 
@@ -21,87 +22,111 @@ const ALIVE = 'event: alive\ndata:\n\n';
  */
 export function eventRoutes({ config, events, sessions, shutdown }: Dependencies) {
   const app = new Hono<Env>();
-  const streams = new Map<EventStream, Session>();
+  const streams = new Set<EventStream>();
   let heartbeat: ReturnType<typeof setInterval> | undefined;
   const beat = () => {
-    for (const stream of streams.keys()) stream.send(ALIVE);
+    for (const stream of streams) stream.send(ALIVE);
     void closeEnded([...streams]);
   };
   shutdown.addEventListener('abort', () => {
-    for (const stream of streams.keys()) stream.close();
+    for (const stream of streams) stream.end();
   });
 
   /** Closes the streams whose session has ended. While Redis does not say, they go on. */
-  async function closeEnded(some: [EventStream, Session][]): Promise<void> {
+  async function closeEnded(some: EventStream[]): Promise<void> {
     for (let i = 0; i < some.length; i += CHUNK) {
-      const looks = some.slice(i, i + CHUNK).map(async ([stream, session]) => {
-        if (!(await sessions.isOpen(session))) stream.close();
+      const looks = some.slice(i, i + CHUNK).map(async (stream) => {
+        if (!(await sessions.isOpen(stream.session))) stream.end();
       });
       // The others of a Redis that does not answer would wait for it one chunk after the other.
       if ((await Promise.allSettled(looks)).some(({ status }) => status === 'rejected')) return;
     }
   }
 
+  const owner: Owner = {
+    check: (stream) => void closeEnded([stream]),
+    forget(stream) {
+      events.unsubscribe(stream.session.userId, stream);
+      if (!streams.delete(stream) || streams.size > 0) return;
+      clearInterval(heartbeat);
+      heartbeat = undefined;
+    },
+  };
+
   app.get('/', readSession(sessions, { counts: false }), requireSession(config), async (c) => {
     const session = c.get('session')!;
     // Of an answer to HEAD nobody reads the stream, nor says that nobody does.
     if (c.req.method === 'HEAD') return c.body(null, 200, CONTENT_TYPE);
-    const stream = new EventStream();
-    const unsubscribe = await events.subscribe(session.userId, {
-      tell: (tab) => stream.send(`event: changed\ndata: ${tab}\n\n`),
-      check: () => void closeEnded([[stream, session]]),
-      end: () => stream.close(),
-    });
-    streams.set(stream, session);
+    const stream = new EventStream(session, owner);
+    streams.add(stream);
     heartbeat ??= setInterval(beat, HEARTBEAT);
-    stream.ended.then(() => {
-      unsubscribe();
-      streams.delete(stream);
-      if (streams.size > 0) return;
-      clearInterval(heartbeat);
-      heartbeat = undefined;
-    });
+    try {
+      await events.subscribe(session.userId, stream);
+    } catch (error) {
+      stream.end();
+      throw error;
+    }
     // At once, so that the browser knows that it is connected.
     stream.send(ALIVE);
-    if (shutdown.aborted) stream.close();
+    if (shutdown.aborted) stream.end();
     return c.body(stream.body, 200, CONTENT_TYPE);
   });
 
   return app;
 }
 
-/** A stream of text, until it is closed or its reader leaves. */
-class EventStream {
+/** Who has a stream, and is told by it what it cannot do itself. */
+interface Owner {
+  /** its session may have ended */
+  check(stream: EventStream): void;
+  /** nobody reads it any more */
+  forget(stream: EventStream): void;
+}
+
+/**
+ * A stream of text, until it is ended or its reader leaves. One object is its listener and the source
+ * of its body, as there are tens of thousands of them.
+ */
+class EventStream implements Listener {
+  readonly session: Session;
   readonly body: ReadableStream<Uint8Array>;
-  /** resolves when nobody reads any more */
-  readonly ended: Promise<void>;
-  #controller!: ReadableStreamDefaultController<Uint8Array>;
-  #open = true;
-  #end!: () => void;
+  readonly #owner: Owner;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   static readonly #encoder = new TextEncoder();
 
-  constructor() {
-    this.ended = new Promise((resolve) => {
-      this.#end = () => {
-        this.#open = false;
-        resolve();
-      };
-    });
-    this.body = new ReadableStream({
-      start: (controller) => {
-        this.#controller = controller;
-      },
-      cancel: () => this.#end(),
-    });
+  constructor(session: Session, owner: Owner) {
+    this.session = session;
+    this.#owner = owner;
+    this.body = new ReadableStream(this);
+  }
+
+  /** Called by the body. */
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller;
+  }
+
+  /** Called by the body when its reader leaves. */
+  cancel(): void {
+    this.#controller = undefined;
+    this.#owner.forget(this);
   }
 
   send(text: string): void {
-    if (this.#open) this.#controller.enqueue(EventStream.#encoder.encode(text));
+    this.#controller?.enqueue(EventStream.#encoder.encode(text));
   }
 
-  close(): void {
-    if (!this.#open) return;
-    this.#end();
-    this.#controller.close();
+  tell(tab: string): void {
+    this.send(`event: changed\ndata: ${tab}\n\n`);
+  }
+
+  check(): void {
+    this.#owner.check(this);
+  }
+
+  end(): void {
+    const controller = this.#controller;
+    if (!controller) return;
+    this.cancel();
+    controller.close();
   }
 }

@@ -8,7 +8,7 @@ import { compressor } from '../compress.ts';
 import { readConfig } from '../config.ts';
 import type { Dependencies } from '../env.ts';
 import { createEvents } from '../events.ts';
-import { createFlights } from '../http/flights.ts';
+import { Flights } from '../http/flights.ts';
 import { createSearches } from '../http/searches.ts';
 import { createRateLimiter } from '../limits.ts';
 import { createMemoStore } from '../memos.ts';
@@ -68,7 +68,7 @@ export function createTestApp({ env = {}, deps = {} }: TestAppOptions = {}) {
     limiter: createRateLimiter(redis),
     sessions,
     naver: createNaver(config, fetch),
-    flights: createFlights(),
+    flights: new Flights(),
     searches: createSearches(),
     assets,
     compressor,
