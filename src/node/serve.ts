@@ -71,6 +71,7 @@ export function serve(
     if (socket.destroyed) return;
     const { unanswered } = connections.get(socket)!;
     if (unanswered.size >= REQUESTS_PER_CONNECTION) {
+      ignoreRest(socket);
       socket.destroy();
       return;
     }
@@ -131,6 +132,15 @@ export function serve(
     /** Takes no new connections. HTTP's own `close` would end those whose answer is not sent yet. */
     stopAccepting: () => void NetServer.prototype.close.call(server),
   };
+}
+
+/**
+ * Has Node drop the requests that the parser still finds in what has come. Not documented, so there
+ * need not be such a parser: 64 KiB hold 2,400 requests, for which it takes 60 ms instead of 10 then.
+ */
+function ignoreRest(socket: Socket): void {
+  const { parser } = socket as { parser?: { onIncoming?: () => number } | null };
+  if (parser) parser.onIncoming = () => 0;
 }
 
 /** Ends the connection of whoever sends a body in crumbs. */
