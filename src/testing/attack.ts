@@ -457,7 +457,8 @@ export const chunksOfOneByte: Attack = {
       ['/memo', FORM, stage.me],
       ['/memo', JSON_TYPE, stage.me],
     ];
-    const answers = await repeat(ways.length * size, 4, (i) => {
+    // Two at a time: Node's parser takes 14 ms for what it reads of each at first.
+    const answers = await repeat(ways.length * size, 2, (i) => {
       const [path, headers, person] = ways[i % ways.length]!;
       const start = Buffer.from('5\r\ntext=\r\n');
       return sendRaw(stage, path, [chunked(`POST ${path}`, headers, person), start, body]);
