@@ -11,6 +11,7 @@ import './saving.ts';
 import './focus.ts';
 import './keys.ts';
 import './live.ts';
+import { placeCard } from './cards.ts';
 
 /** Trusted Types (W3C), which TypeScript's DOM does not know yet. */
 interface TrustedTypePolicyFactory {
@@ -32,6 +33,7 @@ htmx.registerExtension('memo', {
   init: (api: { initSecurity(policy?: object): void }) => api.initSecurity(policy),
   // A text belongs to whoever types it: with its key or version, its form stays as it is.
   htmx_before_morph_node: (node: Element) => !node.matches?.('form.composer:not(#draft)'),
+  htmx_process_card: placeCard,
   // And what a reader has unfolded stays unfolded.
   htmx_before_morph_attr: (_: Element, { attrName }: { attrName: string }) => attrName !== 'open',
 });

@@ -35,7 +35,7 @@ const isLive = () => main().dataset.live !== undefined;
 const isBusy = () => isComposing() || underWay > 0;
 
 /** Asks for the page as it is now. */
-function refresh(): void {
+export function refresh(): void {
   if (!isLive()) return;
   missed = isBusy();
   if (!missed) {

@@ -2,7 +2,7 @@ import { raw } from 'hono/html';
 import type { Site } from '../env.ts';
 import type { Search } from '../search.ts';
 import { Composer } from './composer.tsx';
-import { href, Layout, type Reader } from './layout.tsx';
+import { href, Layout, NoticePart, type Reader } from './layout.tsx';
 import { type Notice, NoticeContent } from './notice.tsx';
 import { ListForm, pageHref, type View, viewQuery } from './view.tsx';
 
@@ -27,6 +27,9 @@ export interface HomeProps {
   notice?: Notice | undefined;
 }
 
+/** The lists of the page, by their sections' headings. */
+export type ListName = 'pinned' | 'memos';
+
 /** A person's memos. */
 export function Home(props: HomeProps) {
   const { site, reader, newKey, pinned, memos, editor, view, search, next, lastPinned, notice } =
@@ -49,7 +52,9 @@ export function Home(props: HomeProps) {
         {pinned !== '' && (
           <section aria-labelledby="pinned">
             <h2 id="pinned">{t.pinned}</h2>
-            <ul class="cards">{raw(pinned)}</ul>
+            <ul class="cards" data-list={'pinned' satisfies ListName}>
+              {raw(pinned)}
+            </ul>
           </section>
         )}
         <section aria-labelledby="memos">
@@ -57,7 +62,7 @@ export function Home(props: HomeProps) {
             {search ? t.found(view.q ?? '') : t.memos}
           </h2>
           {memos !== '' || pinned !== '' || next !== undefined ? (
-            <ul class="cards">
+            <ul class="cards" data-list={'memos' satisfies ListName}>
               <Cards site={site} memos={memos} view={view} next={next} lastPinned={lastPinned} />
             </ul>
           ) : (
@@ -79,6 +84,37 @@ export function Home(props: HomeProps) {
         </nav>
       </main>
     </Layout>
+  );
+}
+
+/**
+ * A memo's card alone, which the script puts into its list, and what was done.
+ * @param props.item the card as an item of the list, as HTML; empty takes it away
+ */
+export function CardChange({
+  site,
+  id,
+  list,
+  item,
+  view,
+  notice,
+}: {
+  site: Site;
+  id: number;
+  list: ListName;
+  item: string;
+  view: View;
+  notice: Notice;
+}) {
+  return (
+    <>
+      <hx-card data-memo={String(id)} data-list={list}>
+        {raw(item)}
+      </hx-card>
+      <NoticePart>
+        <NoticeContent site={site} notice={notice} view={view} />
+      </NoticePart>
+    </>
   );
 }
 

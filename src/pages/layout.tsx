@@ -39,11 +39,7 @@ export function Layout(props: PropsWithChildren<LayoutProps>) {
       <>
         <title>{fullTitle}</title>
         {children}
-        {notice !== undefined && (
-          <hx-partial hx-target="#notice" hx-swap="innerHTML">
-            {notice}
-          </hx-partial>
-        )}
+        {notice !== undefined && <NoticePart>{notice}</NoticePart>}
       </>
     );
   }
@@ -59,6 +55,15 @@ export function Layout(props: PropsWithChildren<LayoutProps>) {
         {reader ? <ReadersBody {...props} reader={reader} /> : <Body site={site}>{children}</Body>}
       </html>
     </>
+  );
+}
+
+/** What is said, for a page that htmx has already. */
+export function NoticePart({ children }: PropsWithChildren) {
+  return (
+    <hx-partial hx-target="#notice" hx-swap="innerHTML">
+      {children}
+    </hx-partial>
   );
 }
 

@@ -8,10 +8,10 @@ import {
   THROUGH_BYTES,
   THROUGH_MEMOS,
 } from '../memo/bounds.ts';
-import { idOf, type Memo, type Page, parseMemo } from '../memos.ts';
+import { idOf, type Memo, type Page, parseMemo, type Stored } from '../memos.ts';
 import { tabOf } from '../middleware/announce-changes.ts';
 import { Editor } from '../pages/composer.tsx';
-import { Cards, Home } from '../pages/home.tsx';
+import { CardChange, Cards, Home, type ListName } from '../pages/home.tsx';
 import { renderCard } from '../pages/memo-card.tsx';
 import { renderText } from '../pages/memo-text.tsx';
 import type { Notice } from '../pages/notice.tsx';
@@ -115,6 +115,36 @@ export function createHome({
           lastPinned={isFirst ? pinned.memos.at(-1)?.id : view.pinned}
           notice={notice}
         />,
+      );
+    },
+
+    /**
+     * What an answer to a change says to a page that has the list the memo is in: its card alone.
+     * @param stored the memo; undefined: it is gone
+     * @returns undefined when the page has no such list, so that it has to be made anew
+     */
+    async change(
+      c: Context<Env>,
+      view: View,
+      notice: Notice,
+      id: number,
+      stored?: Stored,
+    ): Promise<Response | undefined> {
+      const site = c.get('site');
+      const memo = stored === undefined ? undefined : parseMemo(stored);
+      const search = createSearch(view.q ?? '');
+      const list: ListName = memo?.pin && !search ? 'pinned' : 'memos';
+      if (!c.req.header('Memo-Lists')?.split(' ').includes(list)) return undefined;
+      c.get('headers')['HX-Replace-Url'] = pageHref(site, view);
+      let item = '';
+      if (memo) {
+        const text = await joinInTurns(renderText({ site, memo, search }), pauseFor(c));
+        const href = pageHref(site, { ...view, edit: undefined });
+        item = `<li>${renderCard({ site, memo, text }, href)}</li>`;
+      }
+      return answerPage(
+        c,
+        <CardChange site={site} id={id} list={list} item={item} view={view} notice={notice} />,
       );
     },
 

@@ -4,7 +4,15 @@ import { answer, answerPage } from '../answer.ts';
 import { joinBytes } from '../bytes.ts';
 import type { Dependencies, Env, Log } from '../env.ts';
 import { PAGE_LIMIT, PAGE_SIZE, TEXT_BODY_BYTES, TEXT_LENGTH } from '../memo/bounds.ts';
-import { type Change, idOf, joinMembers, type Outcome, parseMemo, versionOf } from '../memos.ts';
+import {
+  type Change,
+  idOf,
+  joinMembers,
+  type Outcome,
+  parseMemo,
+  type Stored,
+  versionOf,
+} from '../memos.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
 import { readBody, requireForm, requireJson } from '../middleware/body.ts';
 import { limitWrites } from '../middleware/rate-limit.ts';
@@ -38,21 +46,31 @@ export function memoRoutes(
   const withText = asPerson(TEXT_BODY_BYTES);
 
   /**
-   * Shows a form's sender the page again, as it was, with what was done: htmx at once, a browser
-   * that sent the form itself by a redirect.
+   * Shows a form's sender what was done: htmx the memo's card, or the page where that is not enough;
+   * a browser that sent the form itself the page, by a redirect.
+   * @param memo as it is now; undefined: it is gone
+   * @param anchor where on the page
    */
-  const backToPage = (c: Context<Env>, notice: Notice, id?: number) => {
+  const backToPage = async (
+    c: Context<Env>,
+    notice: Notice,
+    id: number,
+    memo: Stored | undefined,
+    anchor = `#m${id}`,
+  ) => {
     const view = readView(c.get('form') ?? new Map());
-    if (c.get('site').fragment) {
-      return home.page(c, view, notice).catch(() => {
-        // It is done. What cannot be shown now is not to look as if it were not.
-        c.get('headers')['HX-Refresh'] = 'true';
-        return answer(c, '', { 'Content-Type': 'text/html; charset=UTF-8' });
-      });
+    if (!c.get('site').fragment) {
+      const deleted = 'removed' in notice ? notice.removed : undefined;
+      return c.redirect(pageHref(config, { ...view, deleted }) + anchor, 303);
     }
-    const deleted = 'removed' in notice ? notice.removed : undefined;
-    const anchor = id === undefined ? '' : `#m${id}`;
-    return c.redirect(pageHref(config, { ...view, deleted }) + anchor, 303);
+    try {
+      const changed = await home.change(c, view, notice, id, memo);
+      return changed ?? (await home.page(c, view, notice));
+    } catch {
+      // It is done. What cannot be shown now is not to look as if it were not.
+      c.get('headers')['HX-Refresh'] = 'true';
+      return answer(c, '', { 'Content-Type': 'text/html; charset=UTF-8' });
+    }
   };
 
   // All memos, or with `limit`, `before` or `q` one page of them; newest first.
@@ -89,7 +107,9 @@ export function memoRoutes(
     if (result.status === 'key reused') throw new Problem(422, 'key-reused');
     if (result.status === 'repeated') throw new Problem(409, 'repeated');
     if (result.status === 'no room') throw new Problem(507, 'person-full');
-    if (form) return backToPage(c, { done: c.get('site').t.saved });
+    if (form) {
+      return backToPage(c, { done: c.get('site').t.saved }, idOf(result.memo), result.memo, '');
+    }
     c.get('headers').Location = `${config.prefix}/memo/${idOf(result.memo)}`;
     return memoJson(c, result.memo, result.status === 'created' ? 201 : 200);
   });
@@ -127,9 +147,9 @@ export function memoRoutes(
     if (version === undefined) throw new Problem(400, 'bad-request');
     const outcome = await memos.edit(c.get('session')!.userId, id, { text }, version);
     if (outcome.status === 'missing') throw new Problem(404, 'memo-deleted');
-    done(outcome);
+    const memo = done(outcome);
     form.delete('edit');
-    return backToPage(c, { done: c.get('site').t.saved }, id);
+    return backToPage(c, { done: c.get('site').t.saved }, id, memo);
   });
 
   // One task of a memo is done or not: the one on that line of that version.
@@ -154,8 +174,9 @@ export function memoRoutes(
       throw new Problem(412, 'task-changed', { headers: etag(stored) });
     }
     if (text === undefined) throw new Problem(409, 'not-a-task');
-    if (text !== memo.text) done(await memos.edit(userId, id, { text }, version));
-    return backToPage(c, { done: '' }, id);
+    const isSame = text === memo.text;
+    const now = isSame ? stored : done(await memos.edit(userId, id, { text }, version));
+    return backToPage(c, { done: '' }, id, now);
   });
 
   app.post('/:id/pin', ...loggedIn, async (c) => {
@@ -163,25 +184,25 @@ export function memoRoutes(
     const form = requireForm(c);
     const pin = form.get('pin');
     if (pin !== 'true' && pin !== 'false') throw new Problem(400, 'bad-request');
-    done(await memos.edit(c.get('session')!.userId, id, { pin: pin === 'true' }));
+    const memo = done(await memos.edit(c.get('session')!.userId, id, { pin: pin === 'true' }));
     // A pinned memo is on the first page.
     if (pin === 'true' && !form.has('q')) form.delete('before');
     const { t } = c.get('site');
-    return backToPage(c, { done: pin === 'true' ? t.pinDone : t.unpinDone }, id);
+    return backToPage(c, { done: pin === 'true' ? t.pinDone : t.unpinDone }, id, memo);
   });
 
   app.post('/:id/delete', ...loggedIn, async (c) => {
     const id = requireId(c);
     requireForm(c);
     done(await memos.remove(c.get('session')!.userId, id));
-    return backToPage(c, { removed: id });
+    return backToPage(c, { removed: id }, id, undefined, '');
   });
 
   // Undoes a deletion; the answer is for whoever asks, form or program.
   app.post('/:id/restore', ...loggedIn, async (c) => {
     const memo = done(await memos.restore(c.get('session')!.userId, requireId(c)));
     if (!c.get('form')) return memoJson(c, memo);
-    return backToPage(c, { done: c.get('site').t.restored }, parseMemo(memo).id);
+    return backToPage(c, { done: c.get('site').t.restored }, parseMemo(memo).id, memo);
   });
 
   return app;
