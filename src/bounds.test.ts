@@ -285,7 +285,7 @@ test('what is too long to be shown in its form is still shown as text', async ()
     [`/memo/${id}`, HTMX],
   ] as const) {
     const { text } = await send(stage, path, { person: stage.me, headers });
-    const words = text.slice(text.indexOf(`id="m${id}-text"`)).replaceAll(/<[^>]*>/g, '');
+    const words = text.slice(text.indexOf(`id="m${id}"`)).replaceAll(/<[^>]*>/g, '');
     expect(words.split('#a').length - 1).toBeGreaterThan(6_660);
     expect(words).toContain('끝');
   }

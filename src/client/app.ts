@@ -34,6 +34,7 @@ htmx.registerExtension('memo', {
   // A text belongs to whoever types it: with its key or version, its form stays as it is.
   htmx_before_morph_node: (node: Element) => !node.matches?.('form.composer:not(#draft)'),
   htmx_process_card: placeCard,
-  // And what a reader has unfolded stays unfolded.
-  htmx_before_morph_attr: (_: Element, { attrName }: { attrName: string }) => attrName !== 'open',
+  // And what a reader has unfolded stays unfolded, what has the focus keeps it.
+  htmx_before_morph_attr: (_: Element, { attrName }: { attrName: string }) =>
+    attrName !== 'open' && attrName !== 'tabindex',
 });

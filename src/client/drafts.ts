@@ -162,7 +162,7 @@ function restore(): void {
     if (isOfNewMemo(asking)) mine = nameOf(asking);
   }
   superseded = undefined;
-  for (const link of main().querySelectorAll<HTMLElement>('[data-key=e]')) {
+  for (const link of main().querySelectorAll<HTMLElement>('.card > footer > a')) {
     const id = link.closest('.card')!.id.slice(1);
     if (read(`${PREFIX}edit:${id}`)) link.textContent = messages.resume;
   }

@@ -9,7 +9,12 @@ function notePlace(): void {
   const at = cards().findIndex((card) => card.contains(document.activeElement));
   if (at >= 0) place = at;
 }
-document.addEventListener('focusin', notePlace);
+document.addEventListener('focusin', ({ target }) => {
+  notePlace();
+  // A card that has the focus itself is read.
+  const text = (target as Element).querySelector<HTMLElement>(':scope > .text');
+  if (text) (target as HTMLElement).ariaLabel = text.innerText;
+});
 // Others may have come above it since.
 on('htmx:before:swap', notePlace);
 
@@ -25,7 +30,13 @@ export function step(by: number): void {
   all[Math.min(Math.max(next, 0), all.length - 1)]?.focus();
 }
 
+/** A click, a key and the script can give a card the focus; for Tab it is no stop. */
+function makeFocusable(): void {
+  for (const card of cards()) card.tabIndex = -1;
+}
+
 on('htmx:after:swap', ({ request }) => {
+  makeFocusable();
   const input = find('.search input')!;
   if (input !== document.activeElement) showQuery();
   if (request?.action.includes('/memo?')) remember();
@@ -91,4 +102,5 @@ function showLocalTimes(): void {
 for (const element of document.querySelectorAll('[autofocus]'))
   element.removeAttribute('autofocus');
 for (const fading of document.querySelectorAll('#notice [data-fades]')) fade(fading);
+makeFocusable();
 showLocalTimes();

@@ -5,17 +5,22 @@ import { fetchPatiently, find, messages, say } from './page.ts';
 
 const press = (selector: string, inside: ParentNode | null | undefined = document) =>
   inside?.querySelector<HTMLElement>(selector)?.click();
-const pressOnCard = (key: string) => () => press(`[data-key=${key}]`, currentCard() ?? null);
+const pressOnCard = (control: string) => () => press(control, currentCard() ?? null);
+/** What a card's controls are, by what they do. */
+const COPY = '.card > footer > button:not([form])';
+const EDIT = '.card > footer > a';
+const PIN = '.card > footer > [formaction$="/pin"]';
+const DELETE = '.card > footer > [formaction$="/delete"]';
 
 const KEYS: Record<string, () => void> = {
   '/': () => find('.search input')?.focus(),
   n: () => find('#new textarea')?.focus(),
   j: () => step(1),
   k: () => step(-1),
-  e: pressOnCard('e'),
-  p: pressOnCard('p'),
-  x: pressOnCard('x'),
-  c: pressOnCard('c'),
+  e: pressOnCard(EDIT),
+  p: pressOnCard(PIN),
+  x: pressOnCard(DELETE),
+  c: pressOnCard(COPY),
   u: () => press('#notice [data-key=u]'),
   '?': () => (find('#keys') as HTMLDialogElement | null)?.showModal(),
   Escape: () => say(),
@@ -55,13 +60,11 @@ function leave(area: HTMLTextAreaElement): void {
 }
 
 document.addEventListener('click', ({ target }) => {
-  const button = (target as Element).closest<HTMLButtonElement>('button[type=button][data-key]');
-  if (button?.dataset.key === '?') KEYS['?']!();
+  const button = (target as Element).closest<HTMLButtonElement>('button');
+  if (button?.matches(COPY)) copy(button.closest('.card')!.id.slice(1));
+  else if (button?.dataset.key === '?') KEYS['?']!();
   else if (button?.dataset.key === 'close') say();
-  else if (button?.dataset.key === 'c') copy(idOfCard(button));
 });
-
-const idOfCard = (inside: Element) => inside.closest('.card')!.id.slice(1);
 
 /** Copies a memo's text as it was written. */
 async function copy(id: string): Promise<void> {

@@ -35,7 +35,7 @@ export function* renderText({
   const lines = text.split('\n');
   const count = lines.length;
   const fold = search ? count : foldAt(lines);
-  let html = `<div class="text" id="m${id}-text" dir="auto">`;
+  let html = '<div class="text" dir="auto">';
   let length = 0;
   let index = 0;
   let isFolded = false;

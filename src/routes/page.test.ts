@@ -88,7 +88,7 @@ const textOf = (element: Element, except?: string): string =>
 
 const cardsOf = (page: Element) => byTag(page, 'article');
 const cardOf = (page: Element, id: number) => byId(page, `m${id}`);
-const memoOf = (card: Element) => byId(card, `${card.attributes.get('id')}-text`);
+const memoOf = (card: Element) => byClass(card, 'text')[0]!;
 const textsOf = (page: Element) => cardsOf(page).map((card) => textOf(memoOf(card)));
 const marksOf = (element: Element) => byTag(element, 'mark').map((mark) => textOf(mark));
 const linkOf = (page: Element, label: string) =>
@@ -273,7 +273,7 @@ describe('who searches', () => {
     const page = await open(me, path);
     const forms = cardsOf(page).flatMap((card) =>
       byTag(card, 'button')
-        .filter(({ attributes }) => attributes.get('type') !== 'button')
+        .filter(({ attributes }) => attributes.has('form'))
         .map((button) => formOfButton(page, button)),
     );
     expect(forms.map((form) => fieldsOf(form))).toEqual(
@@ -650,9 +650,9 @@ describe('the time of a memo', () => {
       );
       const page = await open(me, '/', { 'Accept-Language': language });
       const timesOf = (id: number) => {
-        const [times] = byClass(cardOf(page, id), 'times');
-        expect(textOf(times!).includes(edited)).toBe(id !== MICROS);
-        return byTag(times!, 'time').map((time) => {
+        const [footer] = byTag(cardOf(page, id), 'footer');
+        expect(textOf(footer!).includes(edited)).toBe(id !== MICROS);
+        return byTag(footer!, 'time').map((time) => {
           expect(textOf(time)).toMatch(language === 'ko' ? /^(\d+년 전|작년|재작년)$/ : /year/);
           return [time.attributes.get('datetime'), time.attributes.get('title')];
         });
@@ -670,7 +670,7 @@ describe('the time of a memo', () => {
   test('says that it was edited when its text was, not when it was pinned', async () => {
     const me = await logIn();
     const id = await write(me, '글');
-    const times = async () => textOf(byClass(cardOf(await open(me, '/'), id), 'times')[0]!);
+    const times = async () => textOf(byTag(cardOf(await open(me, '/'), id), 'footer')[0]!);
     expect(await times()).not.toContain(t.edited);
     await me.send('PATCH', `/memo/${id}`, { pin: true });
     expect(await times()).not.toContain(t.edited);

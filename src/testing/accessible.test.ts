@@ -49,7 +49,8 @@ const TEXTS = [
 /** Goes through every state of the pages, in Korean or English, and looks at each. */
 async function visit(world: World, page: Page, look: (state: string) => Promise<void>) {
   const { redis } = world;
-  const press = (key: string, at = 0) => page.locator(`.card [data-key=${key}]`).nth(at).click();
+  const press = (control: string, at = 0) =>
+    page.locator(`.card > footer > ${control}`).nth(at).click();
   await page.goto(world.page);
   await look('invitation');
   await page.locator('.naver').click();
@@ -60,9 +61,9 @@ async function visit(world: World, page: Page, look: (state: string) => Promise<
 
   await world.push(...TEXTS);
   await page.goto(world.page);
-  await press('p', 1);
+  await press('[formaction$="/pin"]', 1);
   await page.locator('#pinned').waitFor();
-  await press('e', 1);
+  await press('a', 1);
   await page.locator('.editor textarea').fill('고친 글');
   await look('edit');
   await page.locator('.editor button').click();
@@ -83,7 +84,7 @@ async function visit(world: World, page: Page, look: (state: string) => Promise<
   await look('not found');
 
   await page.goto(world.page);
-  await press('e', 1);
+  await press('a', 1);
   const form = page.locator('.editor form');
   await form.locator('textarea').fill('내 글');
   await page.request.patch(world.origin + (await form.getAttribute('action')), {
@@ -95,7 +96,7 @@ async function visit(world: World, page: Page, look: (state: string) => Promise<
   await page.locator('#draft button').click();
   await page.locator('#new').waitFor();
 
-  await press('x', 2);
+  await press('[formaction$="/delete"]', 2);
   await page.locator('#notice .notice').waitFor();
   await look('deleted');
   await page.goto(`${world.page}trash`);

@@ -123,6 +123,8 @@ describe.each([
         'after a restart of everything, nobody is logged out and nothing is lost',
         async () => {
           const before = await world.stored();
+          // The stream of events may be asked for while the server is away.
+          forgive(/net::ERR_CONNECTION_REFUSED/);
           await world.restart();
           await page.reload();
           await page.getByText('김메모', { exact: true }).waitFor();
