@@ -1,12 +1,21 @@
 /** One request after another, for what is measured singly. */
+import { randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:http';
 
 export interface Request {
   method?: string;
   path: string;
   headers?: Record<string, string>;
+  /** {@link UNIQUE} in it becomes another word each time it is sent */
   body?: string;
 }
+
+/** Stays as it is in JSON and in a form, and is as long as what takes its place. */
+export const UNIQUE = '_UNIQUE_';
+
+/** A body as it is sent this time. */
+export const freshen = (body: string) =>
+  body.includes(UNIQUE) ? body.replaceAll(UNIQUE, randomBytes(4).toString('hex')) : body;
 
 export interface Answer {
   status: number;
@@ -23,7 +32,8 @@ const agent = new Agent({ keepAlive: true });
 export function ask(origin: string, { method = 'GET', path, headers = {}, body = '' }: Request) {
   return new Promise<Answer>((resolve, reject) => {
     const start = performance.now();
-    const length = body ? { 'Content-Length': String(Buffer.byteLength(body)) } : {};
+    const sentBody = freshen(body);
+    const length = body ? { 'Content-Length': String(Buffer.byteLength(sentBody)) } : {};
     const options = { agent, method, headers: { ...headers, ...length } };
     const sent = request(origin + path, options, (answer) => {
       const chunks: Buffer[] = [];
@@ -38,7 +48,7 @@ export function ask(origin: string, { method = 'GET', path, headers = {}, body =
       });
     });
     sent.once('error', reject);
-    sent.end(body);
+    sent.end(sentBody);
   });
 }
 

@@ -7,8 +7,11 @@
  *   --rounds 5           how often each is measured, in turns with what it is compared with
  *   --seconds 2          how long each time
  *   --compare old.json   shows what has changed since another run
+ *   --node /usr/bin/node what the servers run on, once or more; without it, each row is measured on this
+ *                        Node and on the image's
  *
- * Prints a table and writes everything, each round's value, too, to the file (`dist/bench.json`).
+ * Prints a table for each Node, and writes everything, each round's value, too, to the file
+ * (`dist/bench.json`). CPU time of a request is the main figure: other programs change it least.
  */
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -20,15 +23,18 @@ import { build } from 'esbuild';
 import { Redis } from 'ioredis';
 import type { SessionStore } from '../../src/sessions.ts';
 import { serverOptions, writeAssets } from '../build.ts';
+import { NODE_MAJOR } from '../node-options.ts';
 import { type PrivateRedis, startRedis } from '../redis.ts';
 import { type Figure, formatTable, type RowFigure } from './figures.ts';
 import { longListRows } from './long-lists.ts';
 import { processRows } from './process.ts';
-import { type Loader, type Server, startLoader, startMemo } from './servers.ts';
+import { findImageNode, type Loader, type Server, startLoader, startMemo } from './servers.ts';
 import { speedRows } from './speed.ts';
 
 /** What the rows are measured with. */
 export interface Bench {
+  /** the program that servers run on */
+  node: string;
   redis: Redis;
   sessions: SessionStore;
   privateRedis: PrivateRedis;
@@ -52,12 +58,20 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
     compare: { type: 'string' },
+    node: { type: 'string', multiple: true },
   },
 });
 const names = values.only?.split(',') ?? Object.keys(ROWS);
 for (const name of names) {
   if (!(name in ROWS)) throw new Error(`no row ${name}: there are ${Object.keys(ROWS).join(', ')}`);
 }
+const isImageNode = process.version.startsWith(`v${NODE_MAJOR}.`);
+const programs =
+  values.node ?? (isImageNode ? [process.execPath] : [process.execPath, findImageNode()]);
+const nodes = programs.map((program) => ({
+  program,
+  version: execFileSync(program, ['--version'], { encoding: 'utf8' }).trim(),
+}));
 const output = resolve(positionals[0] ?? 'dist/bench.json');
 const before = values.compare && JSON.parse(await readFile(values.compare, 'utf8'));
 
@@ -90,16 +104,22 @@ try {
   // What is measured is the server, not the disk; the row that wants the disk turns it on.
   await redis.config('SET', 'appendonly', 'no');
   const loader = startLoader();
-  const memo = await startMemo(privateRedis.url, work);
   const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
+  const benches: Bench[] = [];
+  for (const { program } of nodes) {
+    const parts = { node: program, redis, sessions, privateRedis, loader, rounds, seconds, work };
+    benches.push({ ...parts, memo: await startMemo(parts) });
+  }
   for (const name of names) {
-    console.error(`${name}…`);
-    const bench = { redis, sessions, privateRedis, memo, loader, rounds, seconds, work };
-    const measured = await ROWS[name]!(bench);
-    figures.push(...measured.map((it) => ({ row: name, ...it })));
+    for (const [i, bench] of benches.entries()) {
+      const node = nodes[i]!.version;
+      console.error(`${name} on Node ${node}…`);
+      const measured = await ROWS[name]!(bench);
+      figures.push(...measured.map((it) => ({ row: name, node, ...it })));
+    }
   }
   loader.stop();
-  await memo.stop();
+  for (const { memo } of benches) await memo.stop();
 } finally {
   redis.disconnect();
   await privateRedis.stop();
@@ -113,7 +133,7 @@ const run = {
   cores: cpus().length,
   memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
   load,
-  node: process.version,
+  nodes: nodes.map(({ version }) => version),
   redis: privateRedis.program.version,
   rounds: Number(values.rounds),
   seconds: Number(values.seconds),
@@ -122,9 +142,11 @@ const run = {
 await mkdir(dirname(output), { recursive: true });
 await writeFile(output, `${JSON.stringify(run, null, 2)}\n`);
 console.log(`${run.date}, ${run.commit}
-${run.cores} × ${run.cpu}, ${run.memory}; Node ${run.node}, Redis ${run.redis}; load before ${load}
-`);
-console.log(formatTable(figures, before?.figures));
+${run.cores} × ${run.cpu}, ${run.memory}; Redis ${run.redis}; load before ${load}`);
+for (const { version } of nodes) {
+  const its = figures.filter(({ node }) => node === version);
+  console.log(`\nNode ${version}\n\n${formatTable(its, before?.figures)}`);
+}
 console.log(`
 Medians of the rounds; a ratio is the median of the rounds' own. Where the CPU share of both is well
 below 1, something else was the limit, and CPU time tells more than requests a second.

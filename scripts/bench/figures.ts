@@ -3,6 +3,8 @@
 export interface Figure {
   /** the row's name, as `--only` takes it */
   row: string;
+  /** the version of the Node that the servers ran on, as `v26.0.0` */
+  node: string;
   what: string;
   unit: string;
   /** what memo is measured against, a value each round, or one */
@@ -21,8 +23,8 @@ export interface Target {
   most?: number;
 }
 
-/** A row's figure: all but the row's name. */
-export type RowFigure = Omit<Figure, 'row'>;
+/** A row's figure: all but the row's name, and on which Node. */
+export type RowFigure = Omit<Figure, 'row' | 'node'>;
 
 /** A figure with its ratio and whether it reaches its target. */
 export function figure({ target, ...measured }: Omit<RowFigure, 'ratio' | 'reached'>): RowFigure {
@@ -51,15 +53,17 @@ export function percentile(values: number[], part: number): number {
   return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN;
 }
 
+/** What is the same in all runs that measure it. */
+const keyOf = ({ row, node, what, unit }: Figure) =>
+  [row, node.split('.', 1)[0], what, unit].join('\n');
+
 /** All figures as one table; with those of another run, what has changed since. */
 export function formatTable(figures: Figure[], before?: Figure[]): string {
   const head = ['what', 'unit', 'floor', 'memo', 'ratio', 'target', 'reached?'];
   if (before) head.push('before', 'now/before');
   const lines = figures.map((it) => {
     const { reference, memo, ratio, target, reached } = it;
-    const old = before?.find(
-      ({ row, what, unit }) => row === it.row && what === it.what && unit === it.unit,
-    );
+    const old = before?.find((other) => keyOf(other) === keyOf(it));
     return [
       it.what,
       it.unit,

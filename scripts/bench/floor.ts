@@ -14,6 +14,7 @@ import memosScript from '../../src/memos.lua';
 
 /** By the request's method and path, and the codings that it takes. */
 export interface Canned {
+  status: number;
   headers: Record<string, string>;
   /** base64 */
   body: string;
@@ -27,15 +28,15 @@ const redis = new Redis(REDIS_URL);
 redis.defineCommand('memos', { numberOfKeys: 1, lua: memosScript });
 redis.defineCommand('take', { numberOfKeys: 1, lua: takeScript });
 
-const canned = new Map(
-  Object.entries<Canned>(JSON.parse(readFileSync(CANNED, 'utf8'))).map(
-    ([name, { headers, body }]) => {
-      const bytes = Buffer.from(body, 'base64');
-      // The page is a string, as whatever makes one has; where it is compressed, it is ready bytes.
-      return [name, { headers, body: name === 'GET /' ? bytes.toString() : bytes }];
-    },
-  ),
+const answers = new Map<string, Answer>(
+  Object.entries<Canned>(JSON.parse(readFileSync(CANNED, 'utf8'))).map(([name, ready]) => {
+    const bytes = Buffer.from(ready.body, 'base64');
+    // The page is a string, as whatever makes one has; where it is compressed, it is ready bytes.
+    return [name, { ...ready, body: name === 'GET /' ? bytes.toString() : bytes }];
+  }),
 );
+
+type Answer = Pick<Canned, 'status' | 'headers'> & { body: string | Buffer };
 
 async function findUser(request: IncomingMessage): Promise<string> {
   const token = request.headers.cookie!.slice('userId='.length);
@@ -63,51 +64,52 @@ async function sendPage(request: IncomingMessage, answer: ServerResponse, header
   send(answer, 200, headers, `{"memos":[${memos.join(',')}]${next}}`);
 }
 
-async function sendHome(request: IncomingMessage, answer: ServerResponse, page: string) {
+async function sendHome(request: IncomingMessage, answer: ServerResponse, canned: Answer) {
   const user = await findUser(request);
   await Promise.all([
     redis.get(`user:${user}`),
     redis.smembers(`user:${user}:pins`),
     redis.memos(`user:${user}:memos`, 'page', '', 50),
   ]);
-  const { headers, body } = canned.get(page)!;
-  send(answer, 200, headers, body);
+  send(answer, canned.status, canned.headers, canned.body);
 }
 
-async function append(request: IncomingMessage, answer: ServerResponse, headers: object) {
+/** A new memo, of JSON or of a form, which has a key, and is answered with ready bytes. */
+async function append(request: IncomingMessage, answer: ServerResponse, canned: Answer) {
   const user = await findUser(request);
   const taken = (await redis.take(`user:${user}:writes`, COST, BURST)) as number[];
-  const { text } = JSON.parse(await readBody(request));
-  const members = `,"text":${JSON.stringify(text)}}`;
-  const [, memo] = (await redis.memos(`user:${user}:memos`, 'append', members, '', '')) as [
+  const source = await readBody(request);
+  const isForm = request.headers['content-type'] !== 'application/json';
+  const form = isForm ? new URLSearchParams(source) : undefined;
+  const text = `,"text":${JSON.stringify(form ? form.get('text') : JSON.parse(source).text)}`;
+  const key = form ? `"key":"${form.get('key')}"` : '';
+  const members = `${text}${key && `,${key}`}}`;
+  const repeated = key && `${text},"key":"`;
+  const [, memo] = (await redis.memos(`user:${user}:memos`, 'append', members, key, repeated)) as [
     number,
     string,
   ];
   void redis.publish(`user:${user}:changes`, '');
+  const { status, headers, body } = canned;
+  const limits = {
+    'RateLimit-Policy': `"writes";q=${BURST};w=30`,
+    RateLimit: `"writes";r=${taken[1]};t=${Math.ceil(taken[3]! / 1e6)}`,
+  };
+  if (form) return send(answer, status, { ...headers, ...limits }, body);
   const id = /\d+/.exec(memo);
-  send(
-    answer,
-    201,
-    {
-      ...headers,
-      Location: `/memo/${id}`,
-      ETag: `"${id}"`,
-      'RateLimit-Policy': `"writes";q=${BURST};w=30`,
-      RateLimit: `"writes";r=${taken[1]};t=${Math.ceil(taken[3]! / 1e6)}`,
-    },
-    memo,
-  );
+  const own = { Location: `/memo/${id}`, ETag: `"${id}"` };
+  send(answer, status, { ...headers, ...own, ...limits }, memo);
 }
 
 async function handle(request: IncomingMessage, answer: ServerResponse): Promise<void> {
   const name = `${request.method} ${request.url}`;
   const codings = request.headers['accept-encoding'];
   const key = codings ? `${name} ${codings}` : name;
-  const { headers, body } = canned.get(key)!;
-  if (name === 'GET /memo?limit=50') return sendPage(request, answer, headers);
-  if (name === 'GET /') return sendHome(request, answer, key);
-  if (name === 'POST /memo') return append(request, answer, headers);
-  send(answer, 200, headers, body); // a static file
+  const ready = answers.get(key)!;
+  if (name === 'GET /memo?limit=50') return sendPage(request, answer, ready.headers);
+  if (name === 'GET /') return sendHome(request, answer, ready);
+  if (name === 'POST /memo') return append(request, answer, ready);
+  send(answer, ready.status, ready.headers, ready.body); // a static file
 }
 
 createServer({ keepAliveTimeout: 75_000 }, (request, answer) => {

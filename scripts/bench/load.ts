@@ -9,13 +9,15 @@
 import { Agent, request as send } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
-import type { Request } from './ask.ts';
+import { freshen, type Request, UNIQUE } from './ask.ts';
 import { percentile } from './figures.ts';
 
 export interface Job {
   origin: string;
   /** saturating: one for each connection in turn; at a rate: one after another */
   requests: Request[];
+  /** so many of them that follow each other are made by one connection, in order; 1 unless given */
+  steps?: number;
   /** saturating: how many; */
   connections?: number;
   /** saturating: ends after so many requests instead of `seconds` */
@@ -32,15 +34,13 @@ export interface Done {
   /** requests that failed, or were answered otherwise */
   failed: number;
   /** ms; only at a rate */
-  p50: number;
   p99: number;
-  p999: number;
 }
 
 /** Timers are late by up to this, in ms; it is not the server that is slow then. */
 const TIMER = 2;
 
-async function saturate({ origin, requests, connections = 1, amount, seconds }: Job) {
+async function saturate({ origin, requests, steps = 1, connections = 1, amount, seconds }: Job) {
   let opened = 0;
   const result = await autocannon({
     url: origin,
@@ -49,13 +49,22 @@ async function saturate({ origin, requests, connections = 1, amount, seconds }: 
     timeout: 60,
     // Each connection makes its share of them in turn.
     setupClient: (client) => {
-      const own = opened++ % Math.min(connections, requests.length);
-      const share = requests.filter((_, i) => i % connections === own);
-      client.setRequests(share.map((it) => ({ ...it }) as autocannon.Request));
+      const own = opened++ % Math.min(connections, requests.length / steps);
+      const share = requests.filter((_, i) => Math.floor(i / steps) % connections === own);
+      client.setRequests(share.map(toAutocannon));
     },
   });
   const failed = result.errors + result.non2xx;
-  return { requests: result['2xx'], seconds: result.duration, failed, p50: 0, p99: 0, p999: 0 };
+  return { requests: result['2xx'], seconds: result.duration, failed, p99: 0 };
+}
+
+function toAutocannon(request: Request): autocannon.Request {
+  const { body } = request;
+  // Whatever has a function is made anew each time.
+  const renewed = body?.includes(UNIQUE) && {
+    setupRequest: (it: autocannon.Request) => ({ ...it, body: freshen(body) }),
+  };
+  return { ...request, ...renewed } as autocannon.Request;
 }
 
 async function sendAtRate({ origin, requests, rate = 1, seconds }: Job): Promise<Done> {
@@ -68,7 +77,8 @@ async function sendAtRate({ origin, requests, rate = 1, seconds }: Job): Promise
   let due = begin;
   for (let i = 0; due < end; i++) {
     while (performance.now() < due) await sleep(1);
-    const { method, path, headers, body = '' } = requests[i % requests.length]!;
+    const { method, path, headers, body: pattern = '' } = requests[i % requests.length]!;
+    const body = freshen(pattern);
     // Whoever comes while this process is held up is waiting already.
     const start = performance.now() - due > TIMER ? due : performance.now();
     const done = new Promise<void>((resolve) => {
@@ -98,9 +108,7 @@ async function sendAtRate({ origin, requests, rate = 1, seconds }: Job): Promise
     requests: latencies.length,
     seconds: (performance.now() - begin) / 1000,
     failed,
-    p50: percentile(latencies, 0.5),
     p99: percentile(latencies, 0.99),
-    p999: percentile(latencies, 0.999),
   };
 }
 

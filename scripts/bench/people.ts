@@ -23,6 +23,10 @@ const WORDS =
     ' ',
   );
 
+/** How many people are a city, and how many memos each of them has. */
+export const CITY = 600;
+const CITY_MEMOS = 50;
+
 /** Texts as people write them: most a line, some of several, some lists of tasks; the same each time. */
 export function variedText(seed: number): string {
   let state = seed * 2654435761 + 1;
@@ -38,17 +42,30 @@ export function variedText(seed: number): string {
   return kind < 8 ? lines(line) : lines(() => `- [${pick(2) ? 'x' : ' '}] ${line()}`);
 }
 
-/** Logs in people who have 50 varied memos each. */
+/**
+ * Logs in many people who have 50 varied memos each.
+ * @param ending what each text ends with
+ */
 export async function createCity(
   bench: Pick<Bench, 'redis' | 'sessions'>,
-  count: number,
+  ending = '',
 ): Promise<Person[]> {
   const people: Person[] = [];
-  for (let i = 0; i < count; i++) {
-    people.push(await createPerson(bench, `city${i}`, 50, (j) => variedText(i * 50 + j)));
+  for (let i = 0; i < CITY; i++) {
+    const text = cityText(i);
+    people.push(await createPerson(bench, `city${i}`, CITY_MEMOS, (j) => text(j) + ending));
   }
   return people;
 }
+
+/** Takes back what has changed in a city. */
+export async function restoreCity(redis: Redis): Promise<void> {
+  await Promise.all(
+    Array.from({ length: CITY }, (_, i) => fillList(redis, `city${i}`, CITY_MEMOS, cityText(i))),
+  );
+}
+
+const cityText = (i: number) => (j: number) => variedText(i * CITY_MEMOS + j);
 
 /** Logs somebody in who has just so many memos. */
 export async function createPerson(
@@ -57,12 +74,16 @@ export async function createPerson(
   count = 0,
   text = memoText,
 ): Promise<Person> {
-  await redis.del(`user:${id}:memos`);
+  await fillList(redis, id, count, text);
+  const token = await sessions.begin({ id, name: '김메모' }, 'Bench/1.0');
+  return { id, cookie: `userId=${token}`, middle: FIRST + Math.floor(count / 2) * MINUTE };
+}
+
+async function fillList(redis: Redis, id: string, count: number, text: (i: number) => string) {
+  await redis.del(`user:${id}:memos`, `user:${id}:pins`);
   await pushMemos(redis, id, count, (i) =>
     JSON.stringify({ id: FIRST + i * MINUTE, text: text(i) }),
   );
-  const token = await sessions.begin({ id, name: '김메모' }, 'Bench/1.0');
-  return { id, cookie: `userId=${token}`, middle: FIRST + Math.floor(count / 2) * MINUTE };
 }
 
 /** Enough people for so many connections: one of them has few requests under way at a time. */

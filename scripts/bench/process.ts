@@ -1,8 +1,9 @@
 /** What the server's process takes: to start, in the long run, and for people who only listen. */
 import { askFor } from './ask.ts';
 import type { Bench, Row } from './bench.ts';
+import { CHROME } from './browser.ts';
 import { figure, percentile } from './figures.ts';
-import { createPerson, createReaders, memoText, type Person } from './people.ts';
+import { CITY, createCity, createPerson, memoText, type Person } from './people.ts';
 import { openFilesLimit, peakMemory, residentMemory } from './proc.ts';
 import { forkChild, startMemo } from './servers.ts';
 import { monotonic, type Report, type Streams } from './streams.ts';
@@ -55,7 +56,7 @@ export const processRows = {
       );
       people.push(...(await Promise.all(some)));
     }
-    const memo = await startMemo(bench.privateRedis.url, bench.work);
+    const memo = await startMemo(bench);
     try {
       await warmUp(bench, memo.origin, people);
       const before = residentMemory(memo.pid);
@@ -97,11 +98,11 @@ export const processRows = {
   },
 
   /** from its start to its first answer, Redis being there */
-  async start({ privateRedis, work }) {
+  async start(bench) {
     const times: number[] = [];
     for (let i = 0; i < 7; i++) {
       const start = performance.now();
-      const memo = await startMemo(privateRedis.url, work);
+      const memo = await startMemo(bench);
       await askFor(memo.origin, { path: '/healthz' });
       times.push(performance.now() - start);
       await memo.stop();
@@ -111,34 +112,33 @@ export const processRows = {
         what: 'start to first answer',
         unit: 'ms',
         memo: times,
-        target: { of: 'memo', most: 300 },
+        target: { of: 'memo', most: 250 },
       }),
     ];
   },
 
-  /** the memory of a server that has answered a lot */
+  /** the memory of a server that has answered many people a lot */
   async memory(bench) {
-    const { loader, privateRedis, work } = bench;
-    const people = await createReaders(bench, 'reader', 32, 100);
+    const people = await createCity(bench);
     const requests = people.flatMap(({ cookie, middle }) =>
       ['/', '/memo?limit=50', '/memo', `/memo/${middle}`].map((path) => ({
         path,
-        headers: { Cookie: cookie },
+        headers: { Cookie: cookie, ...CHROME },
       })),
     );
-    const memo = await startMemo(privateRedis.url, work);
+    const memo = await startMemo(bench);
     try {
       const { origin } = memo;
       const run = async () => {
-        const job = { origin, requests, connections: 32, amount: REQUESTS, seconds: 0 };
-        await loader.load(job);
+        const job = { origin, requests, steps: 4, connections: 32, amount: REQUESTS, seconds: 0 };
+        await bench.loader.load(job);
         return residentMemory(memo.pid);
       };
       const first = await run();
       const second = await run();
       return [
         figure({
-          what: `memory after ${2 * REQUESTS} requests`,
+          what: `memory after ${2 * REQUESTS} requests of ${CITY}`,
           unit: 'MB',
           memo: [second],
           target: { of: 'memo', most: 120 },

@@ -1,16 +1,20 @@
 /** Starts what is measured and what measures it, each a process of its own. */
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync } from 'node:fs';
+import { existsSync, openSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NODE_OPTIONS } from '../node-options.ts';
+import { NODE_MAJOR, NODE_OPTIONS } from '../node-options.ts';
 import { findFreePort } from '../redis.ts';
+import type { Bench } from './bench.ts';
 import type { Done, Job } from './load.ts';
 import { childrenOf } from './proc.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
+
+/** What a browser's address line shows of the server. */
+export const PUBLIC_URL = 'http://localhost:8000';
 
 /** High enough that nobody is refused, and still on. */
 export const WRITES_PER_MINUTE = '1000000';
@@ -81,34 +85,49 @@ function isListening(port: number): Promise<boolean> {
   });
 }
 
-/** The built server, with all that it does in production. */
-export async function startMemo(redisUrl: string, work: string): Promise<Server> {
-  const env = {
-    NODE_ENV: 'production',
-    NODE_OPTIONS,
-    PORT: String(await findFreePort()),
-    REDIS_URL: redisUrl,
-    PUBLIC_URL: 'http://localhost:8000',
-    NAVER_CLIENT_ID: 'id',
-    NAVER_CLIENT_SECRET: 'secret',
-    WRITES_PER_MINUTE,
-  };
-  return startServer([process.execPath, join(ROOT, 'dist/index.js')], env, join(work, 'memo.log'));
+/** What a server runs on, and with. */
+type Surroundings = Pick<Bench, 'node' | 'privateRedis' | 'work'>;
+
+/**
+ * The program of the image's Node, from the package that holds just that, which is fetched once.
+ * Remove the folder for a newer one.
+ */
+export function findImageNode(): string {
+  const folder = join(ROOT, 'node_modules/.cache', `memo-node-${NODE_MAJOR}`);
+  const name = `node-linux-${process.arch}`;
+  const program = join(folder, 'node_modules', name, 'bin/node');
+  if (!existsSync(program)) {
+    const args = ['install', '--prefix', folder, '--no-save', '--ignore-scripts'];
+    // What it prints is no part of the table.
+    execFileSync('npm', [...args, `${name}@${NODE_MAJOR}`], { stdio: ['ignore', 2, 2] });
+  }
+  return program;
 }
 
-/** @param canned a file with what it sends, see floor.ts */
-export async function startFloor(redisUrl: string, work: string, canned: string): Promise<Server> {
+/** Starts a program of the build on this Node. */
+async function startBuilt(
+  { node, privateRedis, work }: Surroundings,
+  name: string,
+  own: Record<string, string>,
+): Promise<Server> {
   const env = {
     NODE_ENV: 'production',
     NODE_OPTIONS,
     PORT: String(await findFreePort()),
-    REDIS_URL: redisUrl,
-    CANNED: canned,
+    REDIS_URL: privateRedis.url,
     WRITES_PER_MINUTE,
+    ...own,
   };
-  const entry = join(ROOT, 'dist/bench/floor.js');
-  return startServer([process.execPath, entry], env, join(work, 'floor.log'));
+  return startServer([node, join(ROOT, 'dist', name)], env, join(work, 'servers.log'));
 }
+
+/** The built server, with all that it does in production. */
+export const startMemo = (on: Surroundings) =>
+  startBuilt(on, 'index.js', { PUBLIC_URL, NAVER_CLIENT_ID: 'id', NAVER_CLIENT_SECRET: 'secret' });
+
+/** @param canned a file with what it sends, see floor.ts */
+export const startFloor = (on: Surroundings, canned: string) =>
+  startBuilt(on, 'bench/floor.js', { CANNED: canned });
 
 /**
  * memo.py's design under gunicorn with two workers; with threads, so that connections are kept as

@@ -5,15 +5,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { type Answer, askFor, type Request } from './ask.ts';
 import type { Bench, Row } from './bench.ts';
-import { figure, median, type RowFigure, type Target } from './figures.ts';
+import { type Action, CHROME, edit, pin, SAFARI, save, tick } from './browser.ts';
+import { figure, type Target } from './figures.ts';
 import type { Canned } from './floor.ts';
+import type { Job } from './load.ts';
 import {
+  CITY,
   createCity,
   createMemoPyPerson,
   createPerson,
   createReaders,
-  memoText,
   type Person,
+  restoreCity,
+  variedText,
 } from './people.ts';
 import { cpuTime } from './proc.ts';
 import { type Server, startFloor, startMemoPy } from './servers.ts';
@@ -24,12 +28,8 @@ const CONNECTIONS = 32;
 /** Requests after which a server's code is compiled: after fewer, a page took three times as long. */
 const WARM_UP = 3000;
 
-/** How many people are a city. */
-const CITY = 600;
-
-/** What decides how a page is compressed. */
-const CHROME = { 'Accept-Encoding': 'gzip, deflate, br, zstd', 'Sec-Fetch-Site': 'none' };
-const SAFARI = { 'Accept-Encoding': 'gzip, deflate, br', 'Sec-Fetch-Site': 'none' };
+/** Answers of so many people say how long one is. */
+const SAMPLE = 20;
 
 /** Node's own, or different for each answer: the floor makes them itself. */
 const OWN_HEADERS = [
@@ -48,124 +48,110 @@ interface Comparison {
   what: string;
   /** made by each connection in turn; of each of the servers the same */
   requests: Request[];
+  /** 2: they come in pairs, a pair is one person's, and is measured as one */
+  steps?: 1 | 2;
   speed?: Target;
   cpu?: Target;
   /** before each time */
   prepare?: () => Promise<unknown>;
 }
 
-/** Measures memo and the floor in turns: as fast as they can, then at half of the slower one's speed. */
+/** Measures memo and the floor in turns, as fast as they can. */
 async function compareWithFloor(bench: Bench, comparison: Comparison) {
-  const { memo, rounds, seconds } = bench;
-  const { what, requests, speed, cpu, prepare } = comparison;
-  const request = requests[0]!;
-  const floor = await startOwnFloor(bench, request);
+  const { memo } = bench;
+  const { what, requests, steps = 1, speed, cpu, prepare } = comparison;
+  const samples = requests.slice(0, steps);
+  const floor = await startOwnFloor(bench, samples);
   try {
     await prepare?.();
-    const answers = [await askFor(floor.origin, request), await askFor(memo.origin, request)];
-    assertAlike(request, answers[0]!, answers[1]!);
+    for (const request of samples) {
+      const answers = [await askFor(floor.origin, request), await askFor(memo.origin, request)];
+      assertAlike(request, answers[0]!, answers[1]!);
+    }
 
-    for (const server of [floor, memo]) {
-      await prepare?.();
-      await saturate(bench, server, requests, { amount: WARM_UP });
-    }
-    const saturated = { floor: [] as Measured[], memo: [] as Measured[] };
-    for (let round = 0; round < rounds; round++) {
-      await prepare?.();
-      saturated.floor.push(await saturate(bench, floor, requests));
-      await prepare?.();
-      saturated.memo.push(await saturate(bench, memo, requests));
-    }
-    const pick = (of: keyof Measured) => ({
-      reference: saturated.floor.map((it) => it[of]),
-      memo: saturated.memo.map((it) => it[of]),
-    });
-
-    const slower = Math.min(
-      ...[saturated.floor, saturated.memo].map((it) => median(it.map((m) => m.speed))),
-    );
-    const rate = Math.round(slower / 2);
-    const paced = { floor: [] as Latencies[], memo: [] as Latencies[] };
-    for (let round = 0; round < rounds; round++) {
-      for (const [name, server] of [
-        ['floor', floor],
-        ['memo', memo],
-      ] as const) {
-        await prepare?.();
-        paced[name].push(
-          await bench.loader.load({ origin: server.origin, requests, rate, seconds }),
-        );
-      }
-    }
-    const latency = (of: keyof Latencies, name: string): RowFigure =>
-      figure({
-        what: `${what}, half as fast, ${name}`,
-        unit: 'ms',
-        reference: paced.floor.map((it) => it[of]),
-        memo: paced.memo.map((it) => it[of]),
-      });
+    const sides = [floor, memo].map((server) => ({ server, requests, steps }));
+    const pick = await measureInTurns(bench, sides, prepare);
+    const unit = steps === 1 ? 'req' : 'pair';
     return [
-      figure({ what, unit: 'req/s', ...pick('speed'), ...(speed && { target: speed }) }),
-      figure({ what, unit: 'CPU µs/req', ...pick('cpu'), ...(cpu && { target: cpu }) }),
-      figure({ what, unit: 'Redis CPU µs/req', ...pick('redisCpu') }),
+      figure({ what, unit: `${unit}/s`, ...pick('speed'), ...(speed && { target: speed }) }),
+      figure({ what, unit: `CPU µs/${unit}`, ...pick('cpu'), ...(cpu && { target: cpu }) }),
+      figure({ what, unit: `Redis CPU µs/${unit}`, ...pick('redisCpu') }),
       figure({ what, unit: 'CPU share', ...pick('share') }),
-      figure({ what: `${what}, half as fast`, unit: 'req/s', memo: [rate] }),
-      latency('p50', 'p50'),
-      latency('p99', 'p99'),
-      latency('p999', 'p99.9'),
     ];
   } finally {
     await floor.stop();
   }
 }
 
-type Latencies = { p50: number; p99: number; p999: number };
-
 interface Measured {
-  /** requests a second */
+  /** requests, or pairs of them, a second */
   speed: number;
-  /** µs a request */
+  /** µs for each */
   cpu: number;
-  /** µs a request */
+  /** µs for each */
   redisCpu: number;
   /** CPU time in the time that passed: below 1, it was not the server that was busy all the time */
   share: number;
 }
 
-async function saturate(
-  { loader, privateRedis, seconds }: Bench,
-  server: Server,
-  requests: Request[],
-  { connections = CONNECTIONS, amount }: { connections?: number; amount?: number } = {},
-): Promise<Measured> {
+/** Who is asked for what, and how, as a `Job` says. */
+interface Side extends Partial<Pick<Job, 'connections' | 'amount' | 'steps'>> {
+  server: Server;
+  requests: Request[];
+}
+
+/** Measures a reference and memo in turns, when the code of both is compiled. */
+async function measureInTurns(bench: Bench, sides: Side[], prepare?: () => Promise<unknown>) {
+  for (const side of sides) {
+    await prepare?.();
+    await saturate(bench, { amount: WARM_UP, ...side });
+  }
+  const measured: Measured[][] = sides.map(() => []);
+  for (let round = 0; round < bench.rounds; round++) {
+    for (const [i, side] of sides.entries()) {
+      await prepare?.();
+      measured[i]!.push(await saturate(bench, side));
+    }
+  }
+  return (of: keyof Measured) => {
+    const [reference = [], memo = []] = measured.map((its) => its.map((it) => it[of]));
+    return { reference, memo };
+  };
+}
+
+async function saturate(bench: Bench, { server, steps = 1, ...job }: Side): Promise<Measured> {
+  const { loader, privateRedis, seconds } = bench;
   const [cpu, redisCpu] = [cpuTime(server.workers), cpuTime([privateRedis.pid])];
   const { origin } = server;
-  const done = await loader.load({ origin, requests, connections, amount, seconds });
+  const done = await loader.load({ origin, steps, seconds, connections: CONNECTIONS, ...job });
+  const count = done.requests / steps;
   const used = cpuTime(server.workers) - cpu;
   return {
-    speed: done.requests / done.seconds,
-    cpu: used / done.requests,
-    redisCpu: (cpuTime([privateRedis.pid]) - redisCpu) / done.requests,
+    speed: count / done.seconds,
+    cpu: used / count,
+    redisCpu: (cpuTime([privateRedis.pid]) - redisCpu) / count,
     share: used / 1e6 / done.seconds,
   };
 }
 
-/** A floor that knows this request, as memo answers it. */
-async function startOwnFloor({ memo, privateRedis, work }: Bench, request: Request) {
-  const { headers, body } = await askFor(memo.origin, request);
-  const { method = 'GET', path } = request;
-  const codings = request.headers?.['Accept-Encoding'];
-  const canned: Record<string, Canned> = {
-    [`${method} ${path}${codings ? ` ${codings}` : ''}`]: {
+/** A floor that knows these requests, as memo answers them. */
+async function startOwnFloor(bench: Bench, requests: Request[]) {
+  const canned: Record<string, Canned> = {};
+  for (const request of requests) {
+    const { status, headers, body } = await askFor(bench.memo.origin, request);
+    const { method = 'GET', path } = request;
+    const codings = request.headers?.['Accept-Encoding'];
+    canned[`${method} ${path}${codings ? ` ${codings}` : ''}`] = {
+      status,
       headers: Object.fromEntries(
         Object.entries(headers).filter(([name]) => !OWN_HEADERS.includes(name)),
       ),
       body: body.toString('base64'),
-    },
-  };
-  const file = join(work, 'canned.json');
+    };
+  }
+  const file = join(bench.work, 'canned.json');
   await writeFile(file, JSON.stringify(canned));
-  return startFloor(privateRedis.url, work, file);
+  return startFloor(bench, file);
 }
 
 /** The floor is honest only while it answers as memo does. */
@@ -176,8 +162,10 @@ function assertAlike({ method = 'GET', path }: Request, floor: Answer, memo: Ans
   if (floor.status !== memo.status) drift('statuses', floor.status, memo.status);
   const names = (answer: Answer) => Object.keys(answer.headers).sort().join(', ');
   if (names(floor) !== names(memo)) drift('headers', names(floor), names(memo));
-  // Ids, times, what is left of a limit, and the length of what was compressed, are another each time.
-  const compressed = memo.headers['content-encoding'] !== undefined && path === '/';
+  // Ids, keys, times, what is left of a limit, and the length of what was compressed, are another each
+  // time.
+  const isPage = memo.headers['content-type']!.startsWith('text/html');
+  const compressed = memo.headers['content-encoding'] !== undefined && isPage;
   const plain = (text: string) => text.replace(/\d+/g, '0');
   for (const [name, value] of Object.entries(memo.headers)) {
     const own = floor.headers[name]!;
@@ -185,31 +173,28 @@ function assertAlike({ method = 'GET', path }: Request, floor: Answer, memo: Ans
     if (plain(own) !== plain(value)) drift(name, own, value);
   }
   if (compressed) {
-    if (Math.abs(floor.body.length / memo.body.length - 1) > 0.02) {
+    if (Math.abs(floor.body.length - memo.body.length) > Math.max(50, 0.02 * memo.body.length)) {
       drift('lengths', floor.body.length, memo.body.length);
     }
   } else if (floor.body.length !== memo.body.length) {
     drift('lengths', floor.body.length, memo.body.length);
-  } else if (method === 'GET' && path !== '/' && !floor.body.equals(memo.body)) {
+  } else if (method === 'GET' && !isPage && !floor.body.equals(memo.body)) {
     drift('bodies', floor.body, memo.body);
   }
 }
 
-/** Each connection writes for somebody of its own; their lists are emptied before each time. */
-async function compareAppends(bench: Bench, what: string, speed: Target) {
-  const writers: Person[] = [];
-  for (let i = 0; i < CONNECTIONS; i++) writers.push(await createPerson(bench, `writer${i}`));
-  return compareWithFloor(bench, {
-    what,
-    requests: writers.map(({ cookie }) => ({
-      method: 'POST',
-      path: '/memo',
-      headers: { Cookie: cookie, 'Content-Type': 'application/json' },
-      body: JSON.stringify({ text: memoText(0) }),
-    })),
-    speed,
-    prepare: () => bench.redis.del(...writers.map(({ id }) => `user:${id}:memos`)),
-  });
+/** A new memo, as a program writes it. */
+const write = ({ cookie }: Person, i: number): Request => ({
+  method: 'POST',
+  path: '/memo',
+  headers: { Cookie: cookie, 'Content-Type': 'application/json' },
+  body: JSON.stringify({ text: variedText(i) }),
+});
+
+async function compareAppends(bench: Bench, what: string) {
+  const requests = (await createCity(bench)).map(write);
+  const prepare = () => restoreCity(bench.redis);
+  return compareWithFloor(bench, { what, requests, speed: AT_LEAST_90, prepare });
 }
 
 /** With every write on the disk before it is acknowledged, as in production. */
@@ -233,7 +218,7 @@ const AT_LEAST_90 = { of: 'ratio', least: 0.9 } as const;
 
 /** memo's page against memo.py's whole list, which is what each shows first. */
 async function compareWithMemoPy(bench: Bench, count: number, least: number) {
-  const { memo, privateRedis, redis, rounds, work } = bench;
+  const { memo, privateRedis, redis, work } = bench;
   const memoPy = await startMemoPy(privateRedis.url, work);
   if (!memoPy) {
     console.error('memo.py is skipped: no Python here has flask, redis and gunicorn');
@@ -252,19 +237,10 @@ async function compareWithMemoPy(bench: Bench, count: number, least: number) {
 
     // Answers that take seconds each are counted, not timed: few of them fit.
     const some = count > 1000 ? { connections: 4, amount: 24 } : {};
-    await saturate(bench, memoPy, whole, some);
-    await saturate(bench, memo, page);
-    const [them, us]: Measured[][] = [[], []];
-    for (let round = 0; round < rounds; round++) {
-      them!.push(await saturate(bench, memoPy, whole, some));
-      us!.push(await saturate(bench, memo, page));
-    }
+    const theirs = { server: memoPy, requests: whole, ...some };
+    const pick = await measureInTurns(bench, [theirs, { server: memo, requests: page }]);
     await redis.del([pythons, ...ours].map(({ id }) => `user:${id}:memos`));
     const what = `page of ${count} memos against memo.py's list`;
-    const pick = (of: keyof Measured) => ({
-      reference: them!.map((it) => it[of]),
-      memo: us!.map((it) => it[of]),
-    });
     return [
       figure({ what, unit: 'req/s', ...pick('speed'), target: { of: 'ratio', least } }),
       figure({ what, unit: 'CPU µs/req', ...pick('cpu') }),
@@ -274,20 +250,43 @@ async function compareWithMemoPy(bench: Bench, count: number, least: number) {
   }
 }
 
-async function compareHome(
-  bench: Bench,
-  what: string,
-  headers: Record<string, string>,
-  { speed, people: count }: { speed?: Target; people?: number } = {},
-) {
-  const people = count
-    ? await createCity(bench, count)
-    : await createReaders(bench, 'home', CONNECTIONS, 50);
+/** The page with 50 varied memos of many people in turn. */
+async function comparePages(bench: Bench, browser: string, headers: Record<string, string>) {
+  const people = await createCity(bench);
   const requests = people.map(({ cookie }) => ({
     path: '/',
     headers: { Cookie: cookie, ...headers },
   }));
-  return compareWithFloor(bench, { what, requests, ...(speed && { speed }) });
+  return compareWithFloor(bench, { what: `GET / of ${CITY}, ${browser}`, requests });
+}
+
+/** What many people do on the page in turn, and a figure of how long the answers are. */
+async function prepareActions(bench: Bench, what: string, action: Action) {
+  const requests: Request[] = [];
+  for (const [i, person] of (await createCity(bench)).entries()) {
+    requests.push(...(await action(bench, person, i)));
+  }
+  const memo: number[] = [];
+  for (const request of requests.slice(0, SAMPLE)) {
+    memo.push((await askFor(bench.memo.origin, request)).body.length);
+  }
+  const target = { of: 'memo', most: 1024 } as const;
+  return { requests, bytes: figure({ what: `${what}, its answer`, unit: 'bytes', memo, target }) };
+}
+
+/** The CPU time of each, once a round, as a memo has another version afterwards. */
+async function measureActions(bench: Bench, what: string, action: Action) {
+  const { requests, bytes } = await prepareActions(bench, what, action);
+  const steps = requests.length / CITY;
+  const side = { server: bench.memo, requests, steps, amount: requests.length };
+  const measure = async () => {
+    if (action !== pin) await restoreCity(bench.redis); // what was unpinned is as it was
+    return (await saturate(bench, side)).cpu / steps;
+  };
+  for (let done = 0; done < WARM_UP; done += requests.length) await measure();
+  const cpu: number[] = [];
+  for (let round = 0; round < bench.rounds; round++) cpu.push(await measure());
+  return [figure({ what, unit: 'CPU µs/req', memo: cpu }), bytes];
 }
 
 export const speedRows = {
@@ -306,25 +305,65 @@ export const speedRows = {
   },
 
   /** the HTML page with 50 varied memos of many people in turn, as Chrome asks for it: the main row */
-  city: (bench) => compareHome(bench, `GET / of ${CITY}, Chrome`, CHROME, { people: CITY }),
+  city: (bench) => comparePages(bench, 'Chrome', CHROME),
 
   /** the same, as Safari asks for it */
-  'city-safari': (bench) =>
-    compareHome(bench, `GET / of ${CITY}, Safari`, SAFARI, { people: CITY }),
+  'city-safari': (bench) => comparePages(bench, 'Safari', SAFARI),
 
   /** the same, as curl asks for it */
-  'city-curl': (bench) => compareHome(bench, `GET / of ${CITY}, curl`, {}, { people: CITY }),
+  'city-curl': (bench) => comparePages(bench, 'curl', {}),
 
-  /** the page of a few people, again and again */
-  home: (bench) => compareHome(bench, 'GET /', {}, { speed: { of: 'ratio', least: 0.7 } }),
+  /** the same of people whose memos are others each time: each writes one, and then asks for the page */
+  async 'city-change'(bench) {
+    const people = await createCity(bench);
+    const requests = people.flatMap((person, i): Request[] => [
+      write(person, i),
+      { path: '/', headers: { ...CHROME, Cookie: person.cookie } },
+    ]);
+    const prepare = () => restoreCity(bench.redis);
+    const what = `POST /memo, then GET / of ${CITY}, Chrome`;
+    return compareWithFloor(bench, { what, requests, steps: 2, prepare });
+  },
 
-  /** the same, as Chrome asks for it */
-  'home-chrome': (bench) => compareHome(bench, 'GET /, Chrome', CHROME),
+  /** a page of 50 that were searched for, against the same people's page without a search */
+  async 'city-search'(bench) {
+    const word = '찾는말';
+    const people = await createCity(bench, ` ${word}`);
+    const sides = ['/', `/?q=${encodeURIComponent(word)}`].map((path) => ({
+      server: bench.memo,
+      requests: people.map(({ cookie }) => ({ path, headers: { ...CHROME, Cookie: cookie } })),
+    }));
+    const headers = { Cookie: people[0]!.cookie };
+    const { path } = sides[1]!.requests[0]!;
+    const page = String((await askFor(bench.memo.origin, { path, headers })).body);
+    const found = page.split('<mark>').length - 1;
+    if (found !== 50) throw new Error(`the search has marked ${found} words`);
+    const pick = await measureInTurns(bench, sides);
+    const what = `GET /?q= with 50 hits of ${CITY}, against GET /`;
+    return [
+      figure({ what, unit: 'CPU µs/req', ...pick('cpu'), target: { of: 'ratio', most: 1.5 } }),
+    ];
+  },
 
-  append: (bench) => compareAppends(bench, 'POST /memo', AT_LEAST_90),
+  /** a save as the page's script sends it, against a floor that only appends */
+  async save(bench) {
+    const what = `a save in the browser, of ${CITY}`;
+    const { requests, bytes } = await prepareActions(bench, what, save);
+    const prepare = () => restoreCity(bench.redis);
+    const cpu = { of: 'ratio', most: 3 } as const;
+    return [...(await compareWithFloor(bench, { what, requests, cpu, prepare })), bytes];
+  },
+
+  edit: (bench) => measureActions(bench, `an edit in the browser, of ${CITY}`, edit),
+
+  tick: (bench) => measureActions(bench, `a tick of a task, of ${CITY}`, tick),
+
+  pin: (bench) => measureActions(bench, `a pin or unpin, of ${CITY}`, pin),
+
+  append: (bench) => compareAppends(bench, 'POST /memo'),
 
   'append-aof': (bench) =>
-    withAppendOnly(bench.redis, () => compareAppends(bench, 'POST /memo on disk', AT_LEAST_90)),
+    withAppendOnly(bench.redis, () => compareAppends(bench, 'POST /memo on disk')),
 
   async asset(bench) {
     const { cookie } = await createPerson(bench, 'reader', 100);
