@@ -7,6 +7,7 @@
  * Channel: `user:<id>:changes`; message: the tab that made the change, or nothing; `-` when a
  * session has ended.
  */
+import { openChannels } from './channels.ts';
 import { STREAMS_PER_PERSON } from './memo/bounds.ts';
 import type { RedisClient } from './memos.ts';
 
@@ -33,21 +34,24 @@ export function createEvents(redis: RedisClient, subscriber: RedisClient) {
   const channelOf = (userId: string) => `user:${userId}:changes`;
   const listeners = new Map<string, Set<Listener>>();
 
-  subscriber.on('message', (channel: string, tab: string) => {
-    for (const listener of listeners.get(channel) ?? []) {
-      if (tab === ENDED) listener.check();
-      else listener.tell(tab);
-    }
-  });
-  // After a break nobody knows what was missed: everybody looks.
-  subscriber.on('ready', () => {
-    for (const set of listeners.values()) for (const listener of set) listener.tell('');
+  const channels = openChannels(redis, subscriber, {
+    hear(channel, tab) {
+      for (const listener of listeners.get(channel) ?? []) {
+        if (tab === ENDED) listener.check();
+        else listener.tell(tab);
+      }
+    },
+    // After a break nobody knows what was missed: everybody looks.
+    miss(channel) {
+      const sets = channel === undefined ? listeners.values() : [listeners.get(channel) ?? []];
+      for (const set of sets) for (const listener of set) listener.tell('');
+    },
   });
 
   return {
     /** Tells everybody who listens for this person. A failure is no reason to fail what changed. */
     async publish(userId: string, tab = ''): Promise<void> {
-      await redis.publish(channelOf(userId), tab).catch(() => {});
+      await channels.publish(channelOf(userId), tab).catch(() => {});
     },
 
     /** Tells everybody who listens for this person that some session of theirs has ended. */
@@ -69,7 +73,7 @@ export function createEvents(redis: RedisClient, subscriber: RedisClient) {
         oldest.end();
       }
       // Also when others listen already: the second must not rely on what the first still awaits.
-      await subscriber.subscribe(channel);
+      await channels.subscribe(channel);
     },
 
     unsubscribe(userId: string, listener: Listener): void {
@@ -77,7 +81,7 @@ export function createEvents(redis: RedisClient, subscriber: RedisClient) {
       const set = listeners.get(channel);
       if (!set?.delete(listener) || set.size > 0) return;
       listeners.delete(channel);
-      subscriber.unsubscribe(channel).catch(() => {}); // a lost connection has none
+      channels.unsubscribe(channel);
     },
   };
 }

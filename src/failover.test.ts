@@ -73,6 +73,42 @@ function watchGaps(tally: { acknowledged: string[][] }) {
   return () => longest;
 }
 
+/** Somebody's open page: what it has been told so far. */
+async function openPage(url: string, { cookie }: Person) {
+  const stream = await fetch(`${url}/memo/events`, { headers: { Cookie: cookie } });
+  let heard = '';
+  void (async () => {
+    for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) heard += chunk;
+  })().catch(() => {}); // it ends with the server
+  return {
+    /** how often something has changed */
+    count: () => heard.split('event: changed\n').length - 1,
+    hasHeardOf: (tab: string) => heard.includes(`data: ${tab}\n`),
+  };
+}
+type Page = Awaited<ReturnType<typeof openPage>>;
+
+/** Writes, as a tab of that name. @returns the status */
+const writeAs = async (tab: string, url: string, person: Person) =>
+  (
+    await ask(`${url}/memo`, person, {
+      method: 'POST',
+      body: { text: tab },
+      headers: { 'Memo-Tab': tab },
+    })
+  ).status;
+
+/** A change makes the page look again, whatever goes on; and sooner or later, it is told who made one. */
+async function expectNews(page: Page, tab: string, url: string, person: Person): Promise<void> {
+  const known = page.count();
+  const slow = { timeout: 20_000 };
+  await expect.poll(() => writeAs(tab, url, person), slow).toBe(201);
+  await expect.poll(page.count, slow).toBeGreaterThan(known);
+  await expect
+    .poll(async () => [await writeAs(tab, url, person), page.hasHeardOf(tab)], slow)
+    .toEqual([201, true]);
+}
+
 /** A primary and its replica, in step, and sentinels that know each other and both. */
 async function startWithSentinels(count: number) {
   const house = await makeHouse();
@@ -158,7 +194,7 @@ test('a failover that is told while the server asks who is primary does not end 
   const url = `http://127.0.0.1:${server.port}`;
   await expectReady(url);
   const person = await comeIn(admin);
-  const stream = await fetch(`${url}/memo/events`, { headers: { Cookie: person.cookie } });
+  const page = await openPage(url, person);
 
   const hearer = sentinel.duplicate();
   onTestFinished(() => hearer.disconnect());
@@ -175,21 +211,19 @@ test('a failover that is told while the server asks who is primary does not end 
   await connectTo(replica.url).config('SET', 'min-replicas-to-write', '0');
   proxy.set({});
   await expectReady(url);
-  let heard = '';
-  void (async () => {
-    for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) heard += chunk;
-  })().catch(() => {}); // it ends with the server
   // Ready does not mean that it listens again: what is missed until then is no news.
-  const write = () =>
-    ask(`${url}/memo`, person, {
-      method: 'POST',
-      body: { text: '다시' },
-      headers: { 'Memo-Tab': 'another' },
-    });
   await expect
-    .poll(async () => [(await write()).status, heard.includes('another')], { timeout: 10_000 })
+    .poll(async () => [await writeAs('another', url, person), page.hasHeardOf('another')], {
+      timeout: 10_000,
+    })
     .toEqual([201, true]);
 });
+
+/** Where the slots of each of three primaries begin, and the last ones end. */
+const slots = [0, 5461, 10923, 16384];
+
+/** Which of three primaries has this slot, unless it was moved. */
+const primaryOf = (slot: number) => [0, 1, 2].find((i) => slot < slots[i + 1]!)!;
 
 /** Three primaries, each with a replica, with all slots served. */
 async function startCluster(house: Awaited<ReturnType<typeof makeHouse>>) {
@@ -200,7 +234,6 @@ async function startCluster(house: Awaited<ReturnType<typeof makeHouse>>) {
     ),
   );
   const clients = nodes.map((node) => connectTo(node.url));
-  const slots = [0, 5461, 10923, 16384];
   for (const [i, client] of clients.entries()) {
     if (i < 3) await client.cluster('ADDSLOTSRANGE', slots[i]!, slots[i + 1]! - 1);
     await client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
@@ -268,6 +301,14 @@ async function moveSlot(
   }
   for (const node of [target, source])
     await node.call('CLUSTER', 'SETSLOT', slot, 'NODE', ids[to]!);
+  // Moves that overtake each other's news can leave a cluster at odds about who has the slot.
+  const epoch = async (node: Redis) =>
+    /current_epoch:\d+/.exec((await node.cluster('INFO')) as string)?.[0];
+  await expect
+    .poll(async () => new Set(await Promise.all(clients.slice(0, 3).map(epoch))).size, {
+      interval: 10,
+    })
+    .toBe(1);
 }
 
 /** Asks every route of a person's once, and looks at what it has left in Redis. */
@@ -342,7 +383,7 @@ async function readFrom(cluster: Awaited<ReturnType<typeof startCluster>>, id: s
   return (await client.lrange(`user:${id}:memos`, 0, -1)).map((memo) => JSON.parse(memo).text);
 }
 
-test('in a cluster every route works, a primary may die, and slots may move', {
+test('in a cluster every route works, a primary may die, slots may move, and news arrive', {
   timeout: 90_000,
 }, async () => {
   const house = await makeHouse();
@@ -366,7 +407,7 @@ test('in a cluster every route works, a primary may die, and slots may move', {
     .toBeGreaterThan(20);
   const key = `user:${mover.id}:memos`;
   const slot = Number(await clients[0]!.cluster('KEYSLOT', key));
-  let from = [0, 1, 2].find((i) => slot < [5461, 10923, 16384][i]!)!;
+  let from = primaryOf(slot);
   let to = (from + 1) % 3;
   for (let moves = 1; ; moves++) {
     const known = await countRedirections(clients[from]!, 'MOVED');
@@ -390,7 +431,52 @@ test('in a cluster every route works, a primary may die, and slots may move', {
   // The primary with somebody's memos dies.
   const victim = people.find(({ id }) => id !== mover.id)!;
   const hit = Number(await clients[0]!.cluster('KEYSLOT', `user:${victim.id}:memos`));
-  const node = [0, 1, 2].find((i) => hit < [5461, 10923, 16384][i]!)!;
+  const node = primaryOf(hit);
+
+  // Somebody else's pages are open at two more servers, one of which may not use sharded channels.
+  // Their channel lies on that primary, too, and its slot goes away, comes back, and both at once.
+  const account = '+@read +@write +@scripting +@pubsub +@connection +time -@dangerous +info';
+  const places = '~user:* ~session:* ~state:* ~login:* ~memo:ready resetchannels &user:*:changes';
+  const limits = [
+    ...places.split(' '),
+    ...account.split(' '),
+    '+cluster|slots',
+    '+cluster|info',
+    '-spublish',
+  ];
+  for (const it of clients) await it.call('ACL', 'SETUSER', 'limited', 'on', '>secret', ...limits);
+  const servers = await Promise.all(
+    [auth, 'limited:secret@'].map((it) =>
+      startServer({ REDIS_URL: cluster.url.replace(auth, it) }),
+    ),
+  );
+  const [second, limited] = servers.map(({ port }) => `http://127.0.0.1:${port}`) as [
+    string,
+    string,
+  ];
+  let hearer: Person;
+  let channel: string;
+  let channelSlot: number;
+  do {
+    hearer = await comeIn(admin);
+    channel = `user:${hearer.id}:changes`;
+    channelSlot = Number(await clients[0]!.cluster('KEYSLOT', channel));
+  } while (channelSlot === slot || primaryOf(channelSlot) !== node);
+  const [page, limitedPage] = [await openPage(second, hearer), await openPage(limited, hearer)];
+  expect(await clients[node]!.call('PUBSUB', 'SHARDNUMSUB', channel)).toEqual([channel, 1]);
+  expect(await clients[node]!.pubsub('NUMSUB', channel)).toEqual([channel, 1]);
+  await expectNews(page, 'sharded', url, hearer);
+  await expectNews(limitedPage, 'plain', limited, hearer);
+  const [away, back] = [
+    [channelSlot, node, (node + 1) % 3],
+    [channelSlot, (node + 1) % 3, node],
+  ] as const;
+  for (const [i, moves] of [[away], [back], [away, back]].entries()) {
+    for (const move of moves) await moveSlot(cluster, ...move);
+    await expectNews(page, `moved_${i}`, url, hearer);
+  }
+  await expectNews(limitedPage, 'still_plain', limited, hearer);
+
   await clients[node]!.config('SET', 'min-replicas-to-write', '1');
   const writers = startWriters([url], victim);
   const gap = watchGaps(writers.tally);
@@ -398,6 +484,10 @@ test('in a cluster every route works, a primary may die, and slots may move', {
     .poll(() => writers.tally.acknowledged.flat().length, { timeout: 10_000 })
     .toBeGreaterThan(50);
   await nodes[node]!.kill();
+  const told = [
+    expectNews(page, 'failed_over', url, hearer),
+    expectNews(limitedPage, 'still_limited', limited, hearer),
+  ];
   await expect
     .poll(async () => (await clients[node + 3]!.role())[0], { timeout: 20_000 })
     .toBe('master');
@@ -405,6 +495,7 @@ test('in a cluster every route works, a primary may die, and slots may move', {
   await expect
     .poll(() => writers.tally.acknowledged.flat().length, { timeout: 20_000 })
     .toBeGreaterThan(then + 50);
+  await Promise.all(told);
   const tally = await writers.stop();
   const stored = await readFrom(cluster, victim.id);
   const result = compare(tally, stored);

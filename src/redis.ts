@@ -261,7 +261,10 @@ export function watchEviction(
  * happens to it happens to the first one, too.
  */
 export async function connectAnother(redis: Redis | Cluster): Promise<Redis | Cluster> {
-  const another = redis instanceof Cluster ? redis.duplicate() : redis.duplicate();
+  // A node that comes back may have lost its slots to another: channels.ts sees to subscriptions.
+  const redisOptions = { autoResubscribe: false };
+  const another =
+    redis instanceof Cluster ? redis.duplicate([], { redisOptions }) : redis.duplicate();
   refine(another);
   another.on('error', () => {});
   // One that only reads would not notice that its Redis is a replica now: it leaves with the first.
