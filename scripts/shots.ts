@@ -88,7 +88,7 @@ async function write(page: Page, text: string): Promise<void> {
   await page.locator('#new textarea').fill(text);
   await page.locator('#new button').click();
   await page
-    .locator('.card .text', { hasText: text.split('\n', 1)[0]! })
+    .locator('article .text', { hasText: text.split('\n', 1)[0]! })
     .first()
     .waitFor();
 }
@@ -101,7 +101,7 @@ async function visit(page: Page, shoot: (state: string) => Promise<void>, name: 
   await page.locator('#new').waitFor();
   await shoot('empty');
   for (const text of LINES) await write(page, text);
-  await page.locator('.card > footer > [formaction$="/pin"]').last().click();
+  await page.locator('article > footer > [formaction$="/pin"]').last().click();
   await page.locator('#pinned').waitFor();
   await page.goto(URL);
   await shoot('memos');
@@ -118,7 +118,7 @@ async function visit(page: Page, shoot: (state: string) => Promise<void>, name: 
   await shoot('nothing-found');
   await page.goto(URL);
 
-  await page.locator('.card > footer > a').nth(1).click();
+  await page.locator('article > footer > a').nth(1).click();
   await page.locator('.editor').waitFor();
   await shoot('edit');
   await page.locator('.editor textarea').fill('내가 고친 글: 우유는 이미 샀음');
@@ -133,7 +133,7 @@ async function visit(page: Page, shoot: (state: string) => Promise<void>, name: 
   await page.locator('#draft button').click();
   await page.locator('#new').waitFor();
 
-  await page.locator('.card > footer > [formaction$="/delete"]').last().click();
+  await page.locator('article > footer > [formaction$="/delete"]').last().click();
   await page.locator('#notice .notice').waitFor();
   await shoot('deleted');
   await page.goto(`${URL}/trash?confirm=1`);
@@ -165,7 +165,7 @@ async function shootForReadme(browser: Browser): Promise<void> {
   });
   await logIn(page, '김메모');
   for (const text of LINES.slice(0, 4).reverse()) await write(page, text);
-  await page.locator('.card > footer > [formaction$="/pin"]').nth(1).click();
+  await page.locator('article > footer > [formaction$="/pin"]').nth(1).click();
   await page.locator('#pinned').waitFor();
   await page.goto(URL);
   await page.screenshot({ path: resolve(import.meta.dirname, 'screenshot.png') });

@@ -1,6 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatRelative, formatTime } from './i18n.ts';
+import { formatRelative } from './i18n.ts';
 
 const [MINUTE, HOUR, DAY, MONTH, YEAR] = [60, 3600, 86_400, 2_629_746, 31_556_952].map(
   (seconds) => seconds * 1000,
@@ -24,30 +23,4 @@ test.each([
     expect(formatRelative('ko', now - age, now)).toBe(korean);
     expect(formatRelative('en', now - age, now)).toBe(english);
   }
-});
-
-test('a time is said in the words that the language has for it', () => {
-  const shape = {
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-    timeZone: 'Asia/Seoul',
-  } as const;
-  const formats = {
-    ko: new Intl.DateTimeFormat('ko', { ...shape, year: 'numeric', month: 'long', day: 'numeric' }),
-    en: new Intl.DateTimeFormat('en', {
-      ...shape,
-      year: 'numeric',
-      month: 'short',
-      day: 'numeric',
-      timeZoneName: 'short',
-    }),
-  };
-  const times = fc.integer({ min: Date.UTC(2001, 0, 1), max: Date.UTC(2101, 0, 1) });
-  fc.assert(
-    fc.property(times, fc.constantFrom('ko' as const, 'en' as const), (time, language) => {
-      expect(formatTime(language, time)).toBe(formats[language].format(time));
-    }),
-    { numRuns: 2000 },
-  );
 });

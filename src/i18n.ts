@@ -381,27 +381,6 @@ export const LANGUAGES: Language[] = ['ko', 'en'];
 /** Each in its own words, for whoever does not read the present one. */
 export const LANGUAGE_NAMES = { ko: '한국어', en: 'English' };
 
-/**
- * Memos' times are shown in Korea's, nine hours ahead of UTC all year since 1988: the server does not
- * know the reader's zone.
- */
-const KOREA = 9 * 60 * 60 * 1000; // ms
-const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
-
-/**
- * A time for people, in Korea's zone, in the words of `Intl.DateTimeFormat`, which takes fifty times
- * as long: a page has a hundred of them. @param time in ms
- */
-export function formatTime(language: Language, time: number): string {
-  const date = new Date(time + KOREA);
-  const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()];
-  const two = (value: number) => (value < 10 ? `0${value}` : value);
-  const clock = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
-  return language === 'ko'
-    ? `${year}년 ${month + 1}월 ${day}일 ${clock}`
-    : `${MONTHS[month]} ${day}, ${year}, ${clock} GMT+9`;
-}
-
 const relative = {
   ko: new Intl.RelativeTimeFormat('ko', { numeric: 'auto' }),
   en: new Intl.RelativeTimeFormat('en', { numeric: 'auto' }),

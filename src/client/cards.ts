@@ -55,7 +55,7 @@ export function placeCard(
   if (!list || fragment.childElementCount === 0) return;
   // Before the first that is older. Where only the link to older ones is left, it is behind that.
   const next = [...list.children].find((it) => {
-    const card = it.querySelector('.card');
+    const card = it.querySelector('article');
     return card && Number(card.id.slice(1)) < id;
   });
   if (next) add('beforebegin', next);

@@ -162,8 +162,8 @@ function restore(): void {
     if (isOfNewMemo(asking)) mine = nameOf(asking);
   }
   superseded = undefined;
-  for (const link of main().querySelectorAll<HTMLElement>('.card > footer > a')) {
-    const id = link.closest('.card')!.id.slice(1);
+  for (const link of main().querySelectorAll<HTMLElement>('article > footer > a')) {
+    const id = link.closest('article')!.id.slice(1);
     if (read(`${PREFIX}edit:${id}`)) link.textContent = messages.resume;
   }
 }

@@ -19,7 +19,7 @@ document.addEventListener('focusin', ({ target }) => {
 on('htmx:before:swap', notePlace);
 
 /** The card that has the focus, or undefined. */
-export const currentCard = () => document.activeElement?.closest<HTMLElement>('#main .card');
+export const currentCard = () => document.activeElement?.closest<HTMLElement>('#main article');
 
 /** Moves the focus up or down the list. */
 export function step(by: number): void {
@@ -47,7 +47,7 @@ on('htmx:after:swap', ({ request }) => {
   const fresh = main().querySelector<HTMLElement>('.composer:not(#new) [autofocus]');
   if (fresh) fresh.removeAttribute('autofocus');
   else if (document.activeElement === document.body) settle(request?.action ?? '');
-  showLocalTimes();
+  showTimes();
 });
 
 /** The search's field says what the page shows. */
@@ -85,10 +85,8 @@ function fade(notice: Element): void {
   }, NOTICE_TIME);
 }
 
-/** The server writes times as in Korea; here they are in the reader's own zone. */
-function showLocalTimes(): void {
-  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
-  if (timeZone === 'Asia/Seoul') return;
+/** Says when things were, in the reader's own zone: on hover, and on paper. */
+function showTimes(): void {
   const format = new Intl.DateTimeFormat(document.documentElement.lang, {
     dateStyle: 'long',
     timeStyle: 'short',
@@ -103,4 +101,4 @@ for (const element of document.querySelectorAll('[autofocus]'))
   element.removeAttribute('autofocus');
 for (const fading of document.querySelectorAll('#notice [data-fades]')) fade(fading);
 makeFocusable();
-showLocalTimes();
+showTimes();

@@ -7,10 +7,10 @@ const press = (selector: string, inside: ParentNode | null | undefined = documen
   inside?.querySelector<HTMLElement>(selector)?.click();
 const pressOnCard = (control: string) => () => press(control, currentCard() ?? null);
 /** What a card's controls are, by what they do. */
-const COPY = '.card > footer > button:not([form])';
-const EDIT = '.card > footer > a';
-const PIN = '.card > footer > [formaction$="/pin"]';
-const DELETE = '.card > footer > [formaction$="/delete"]';
+const COPY = 'article > footer > button:not([form])';
+const EDIT = 'article > footer > a';
+const PIN = 'article > footer > [formaction$="/pin"]';
+const DELETE = 'article > footer > [formaction$="/delete"]';
 
 const KEYS: Record<string, () => void> = {
   '/': () => find('.search input')?.focus(),
@@ -61,7 +61,7 @@ function leave(area: HTMLTextAreaElement): void {
 
 document.addEventListener('click', ({ target }) => {
   const button = (target as Element).closest<HTMLButtonElement>('button');
-  if (button?.matches(COPY)) copy(button.closest('.card')!.id.slice(1));
+  if (button?.matches(COPY)) copy(button.closest('article')!.id.slice(1));
   else if (button?.dataset.key === '?') KEYS['?']!();
   else if (button?.dataset.key === 'close') say();
 });

@@ -11,7 +11,7 @@ export const person = dataset.person ?? '';
 
 export const find = (selector: string) => document.querySelector<HTMLElement>(selector);
 export const main = () => find('#main')!;
-export const cards = () => [...document.querySelectorAll<HTMLElement>('#main .card')];
+export const cards = () => [...document.querySelectorAll<HTMLElement>('#main article')];
 /** The forms in which a text is written: a new memo's, an edit's, and the one that asks back. */
 export const composers = () => [
   ...document.querySelectorAll<HTMLFormElement>('#main form.composer'),

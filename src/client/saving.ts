@@ -37,7 +37,7 @@ on('htmx:config:request', ({ sourceElement, request }) => {
   const here = view();
   if (request.method === 'POST') {
     for (const [name, value] of here) request.body.set(name, value);
-  } else if (sourceElement.matches('.card > footer > a, [data-key=cancel]')) {
+  } else if (sourceElement.matches('article > footer > a, [data-key=cancel]')) {
     const through = here.get('through');
     if (through) request.body.set('through', through);
   } else if (sourceElement.matches('.search') && !request.body.get('q')) {

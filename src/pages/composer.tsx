@@ -74,7 +74,7 @@ export function Editor({
 }) {
   const { t } = site;
   return (
-    <article class="card editor" id={`m${memo.id}`} aria-label={t.editMemo}>
+    <article class="editor" id={`m${memo.id}`} aria-label={t.editMemo}>
       <form
         class="composer"
         id={`edit-${memo.id}`}

@@ -35,7 +35,7 @@ export function renderCard({ site, memo, text }: MemoCardProps, page: string): s
       : `<span>${made}${edited === undefined ? '' : ` ${escapeText(t.edited)} ${renderTime(site, edited)}`}</span>`;
   const ours = `form="${LIST_FORM}" formaction="${path}`;
   return (
-    `<article class="card" id="m${id}">${text}<footer>${times}` +
+    `<article id="m${id}">${text}<footer>${times}` +
     `<button>${escapeText(t.copy)}</button>` +
     `<a href="${edit}">${escapeText(t.edit)}</a>` +
     `<button ${ours}/pin" name="pin" value="${!pin}">${escapeText(pin ? t.unpin : t.pin)}</button>` +
@@ -55,7 +55,7 @@ export function TrashCard({
 }) {
   const { t } = site;
   return (
-    <article class="card" id={`m${memo.id}`}>
+    <article id={`m${memo.id}`}>
       {raw(text)}
       <footer>
         <span>

@@ -54,7 +54,7 @@ function SessionCard({
   const { t } = site;
   const label = `s${session.id}`;
   return (
-    <article class="card" aria-labelledby={label}>
+    <article aria-labelledby={label}>
       <div class="text" id={label}>
         {nameBrowser(session.browser) ?? t.unknownBrowser}
       </div>

@@ -24,7 +24,7 @@ const open = (me: Person, path: string) => me.request(`/memo${path}`, { headers:
 const press = (me: Person, path: string, fields: Record<string, string> = {}) =>
   me.post(`/memo${path}`, fields, HX);
 const idsIn = (html: string) =>
-  Array.from(html.matchAll(/<article class="card" id="m(\d+)"/g), ([, id]) => Number(id));
+  Array.from(html.matchAll(/<article id="m(\d+)"/g), ([, id]) => Number(id));
 
 /** Asserts a fragment: a title and a main part, and nothing of the frame. */
 async function readFragment(answer: Response): Promise<string> {
@@ -142,7 +142,7 @@ describe('htmx', () => {
     expect(idsIn(last)).toEqual([7]);
     expect(last).not.toContain('hx-get');
     const card = await open(me, '/memo/7');
-    expect(await card.text()).toMatch(/^<article class="card" id="m7"/);
+    expect(await card.text()).toMatch(/^<article id="m7"/);
   });
 
   test('is told beside the page what was refused', async () => {

@@ -50,7 +50,7 @@ const TEXTS = [
 async function visit(world: World, page: Page, look: (state: string) => Promise<void>) {
   const { redis } = world;
   const press = (control: string, at = 0) =>
-    page.locator(`.card > footer > ${control}`).nth(at).click();
+    page.locator(`article > footer > ${control}`).nth(at).click();
   await page.goto(world.page);
   await look('invitation');
   await page.locator('.naver').click();

@@ -331,7 +331,7 @@ export async function readOn(stage: Stage, path: string, person = stage.me): Pro
 /** The memos whose cards are on pages. */
 export const cardsOn = (answers: Answer[]) =>
   answers.flatMap(({ text }) =>
-    Array.from(text.matchAll(/<article class="card" id="m(\d+)"/g), ([, id]) => Number(id)),
+    Array.from(text.matchAll(/<article id="m(\d+)"/g), ([, id]) => Number(id)),
   );
 
 // What somebody else sees

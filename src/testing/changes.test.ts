@@ -27,7 +27,7 @@ const readSections = (page: Page) =>
           if (name.startsWith('data-htmx')) element.removeAttribute(name);
         }
         // What the script gives whatever card has the focus.
-        if (element.matches('.card:not(.editor)')) element.removeAttribute('aria-label');
+        if (element.matches('article:not(.editor)')) element.removeAttribute('aria-label');
         element.classList.remove('htmx-request', 'htmx-settling', 'htmx-added', 'htmx-swapping');
         if (element.className === '') element.removeAttribute('class');
       }
