@@ -5,7 +5,7 @@ import { accepts as acceptsType } from './accept.ts';
 import { answer, answerPage } from './answer.ts';
 import type { Assets } from './assets.ts';
 import type { Config } from './config.ts';
-import { type Dependencies, type Env, THEMES, type Theme } from './env.ts';
+import { type Dependencies, type Env, type Frame, THEMES, type Theme } from './env.ts';
 import { LANGUAGES, type Language, MESSAGES, type ProblemCode } from './i18n.ts';
 import { SMALL_FLIGHT_BYTES } from './memo/bounds.ts';
 import { parseMemo, versionOf } from './memos.ts';
@@ -125,7 +125,15 @@ function createLooks({ prefix, publicUrl }: Config, assets: Assets) {
   const create = (language: Language, theme: Theme) => {
     const t = MESSAGES[language];
     const look = { language, t, theme, prefix, loginUrl: `${publicUrl}/login`, assets };
-    return { ...look, frame: renderFrame(look) };
+    let frame: Frame | undefined;
+    return {
+      ...look,
+      /** the same for all pages; made anew for each, it would take an eighth of a page's time */
+      get frame() {
+        frame ??= renderFrame(look);
+        return frame;
+      },
+    };
   };
   return byEach(LANGUAGES, (language) => byEach(THEMES, (theme) => create(language, theme)));
 }

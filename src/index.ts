@@ -23,10 +23,6 @@ const signalled = new Promise<NodeJS.Signals>((resolve) => {
   else process.once('disconnect', () => resolve('SIGINT'));
 });
 
-// hono/jsx takes an AsyncLocalStorage where it finds one, for components that wait for something. None
-// of ours does, and before Node 24 it slows every promise of the process.
-Object.assign(process, { getBuiltinModule: undefined });
-
 const config = readConfigOrExit();
 const { log, end: endLog } = createLog(config.logLevel);
 const redis = await connectRedis(config.redis, log);
