@@ -146,8 +146,8 @@ function openInCluster(redis: RedisClient, subscriber: Cluster, hearer: Hearer):
       if (isSharded === undefined) await askSharded();
       await (isSharded ? redis.spublish(channel, message) : redis.publish(channel, message));
     } catch (error) {
+      untold.add(channel);
       if (isRefusal(error)) askSharded().catch(() => {});
-      else untold.add(channel);
       throw error;
     }
   }

@@ -4,19 +4,21 @@
  * page has, as without the right one it answers with the whole page.
  */
 import { refresh } from './live.ts';
-import { main, on } from './page.ts';
+import { doubt, main, on, view } from './page.ts';
 
 const lists = () => [...main().querySelectorAll<HTMLElement>('ul[data-list]')];
 const itemOf = (part: Element | null) => part?.closest('li') ?? undefined;
 
 on('htmx:config:request', ({ sourceElement, request }) => {
   if (request.method !== 'POST') return;
+  const isDoubtful = doubt.isStale;
+  doubt.isStale = false;
   const place = request.submitter ?? sourceElement;
   const item = itemOf(place);
   // What is edited apart from the lists goes when it is saved; a list goes with its last card.
   const isApart = !item && place.closest('section');
   const isAlone = item?.parentElement?.childElementCount === 1;
-  if (isApart || isAlone) return;
+  if (isApart || isAlone || isDoubtful) return;
   request.headers['Memo-Lists'] = lists()
     .map(({ dataset }) => dataset.list)
     .join(' ');
@@ -45,19 +47,39 @@ export function placeCard(
   const id = Number(dataset.memo);
   const list = lists().find((it) => it.dataset.list === dataset.list);
   const item = itemOf(document.querySelector(`#m${id}`));
-  if (item && fragment.childElementCount > 0 && item.parentElement === list) {
+  const hasCard = fragment.childElementCount > 0;
+  if (view().get('edit') === dataset.memo) stopEditing();
+  if (hasCard && !list) {
+    // The page has become another since it was asked for.
+    setTimeout(refresh);
+    return;
+  }
+  if (item && hasCard && item.parentElement === list) {
     add('outerMorph', item);
     return;
   }
   add('delete', item);
   // The last of several that left at once: what the page is without the list, the server says.
   if (item?.parentElement?.childElementCount === 1) setTimeout(refresh);
-  if (!list || fragment.childElementCount === 0) return;
-  // Before the first that is older. Where only the link to older ones is left, it is behind that.
+  if (!list || !hasCard) return;
+  // Before the first that is older. What the link to older ones leads to comes with them.
   const next = [...list.children].find((it) => {
     const card = it.querySelector('article');
     return card && Number(card.id.slice(1)) < id;
   });
+  const older = list.querySelector('.older');
   if (next) add('beforebegin', next);
-  else if (!list.querySelector('.older')) add('beforeend', list);
+  else if (!older) add('beforeend', list);
+  else if (id >= firstOf(older)) add('beforebegin', older);
+}
+
+/** The cursor of a link to older ones: what it leads to is below. */
+const firstOf = (older: Element) =>
+  Number(new URL(older.querySelector('a')!.href).searchParams.get('before'));
+
+/** The address no longer says that a memo is being edited: it has been saved. */
+function stopEditing(): void {
+  const url = new URL(location.href);
+  url.searchParams.delete('edit');
+  history.replaceState(history.state, '', url);
 }

@@ -12,10 +12,18 @@ const SILENCE = 60_000; // ms
 
 /** Requests of the reader's own: what they change is shown by their answers. */
 let underWay = 0;
+let begun = 0;
 let missed = false;
+/** How many of them had begun when the page was asked for. */
+const before = new WeakMap<object, number>();
 
 on('htmx:before:request', (request) => {
-  if (isOwn(request)) underWay++;
+  if (!isOwn(request)) {
+    before.set(request.request, begun);
+    return;
+  }
+  underWay++;
+  begun++;
 });
 on('htmx:finally:request', (request) => {
   if (isOwn(request)) underWay = Math.max(0, underWay - 1);
@@ -25,7 +33,7 @@ on('htmx:finally:request', (request) => {
 // What was asked for while nothing stood in the way must not take the place of what has come since.
 on('htmx:after:request', (request, event) => {
   if (isOwn(request) || request.request.headers['HX-History-Restore-Request']) return;
-  if (isLive() && !isBusy()) return;
+  if (isLive() && !isBusy() && before.get(request.request) === begun) return;
   event.preventDefault();
   refresh();
 });
@@ -50,7 +58,8 @@ export function refresh(): void {
 
 /** One stream, and for the visible tab only: a browser has few connections to one host. */
 let stream: EventSource | undefined;
-let opened = false;
+/** Whether there may be news that nobody told: the page is older than the stream. */
+let opened = document.hidden;
 let failures = 0;
 function connect(): void {
   if (document.hidden) {
@@ -67,6 +76,7 @@ function connect(): void {
     failures = 0;
   };
   stream.onerror = () => {
+    opened = true;
     // The browser goes on by itself, unless what came was no stream.
     const seconds = Math.min(RETRY * 2 ** failures++, LONGEST_RETRY);
     if (stream?.readyState === EventSource.CLOSED) setTimeout(connect, seconds * 1000);

@@ -24,6 +24,9 @@ export const isComposer = (element: Element): element is HTMLFormElement =>
 /** Whether a request is the reader's doing, not the script's own. */
 export const isOwn = ({ sourceElement }: Request) => sourceElement !== document.body;
 
+/** Whether something may have been done that the page does not show: then the next answer is all of it. */
+export const doubt = { isStale: false };
+
 /** What the page shows, as its address says. */
 export const view = () => new URL(location.href).searchParams;
 

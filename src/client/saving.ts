@@ -4,6 +4,7 @@ import { whenComposed } from './composition.ts';
 import { forget, isUnsaved, keep, orphan, supersede } from './drafts.ts';
 import {
   composers,
+  doubt,
   fetchPatiently,
   isComposer,
   isOwn,
@@ -36,6 +37,8 @@ on('htmx:config:request', ({ sourceElement, request }) => {
   delete request.anchor;
   const here = view();
   if (request.method === 'POST') {
+    // A notice may be older than what the page shows now.
+    for (const name of ['before', 'through', 'q', 'pinned']) request.body.delete(name);
     for (const [name, value] of here) request.body.set(name, value);
   } else if (sourceElement.matches('article > footer > a, [data-key=cancel]')) {
     const through = here.get('through');
@@ -134,6 +137,7 @@ function fail(request: Request): void {
   const { sourceElement, response } = request;
   if (!isOwn(request)) return; // what was to be looked up is looked up again
   if (!isComposer(sourceElement)) {
+    doubt.isStale = true;
     say(messages.offline);
     return;
   }

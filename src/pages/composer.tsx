@@ -32,17 +32,24 @@ export function Composer({
   site,
   person,
   newKey,
+  isEditing,
 }: {
   site: Site;
   person: string;
   /** the idempotency key of the memo that is going to be written */
   newKey: string;
+  /** whether a memo is being edited, which has the focus then, and is scrolled to */
+  isEditing: boolean;
 }) {
   return (
     <form class="composer" id="new" method="post" action={href(site, '/memo')} hx-sync="this:drop">
       <input type="hidden" name="person" value={person} />
       <input type="hidden" name="key" value={newKey} />
-      {site.fragment ? <NewMemoField site={site} autofocus={false} /> : site.frame.newMemo}
+      {site.fragment || isEditing ? (
+        <NewMemoField site={site} autofocus={false} />
+      ) : (
+        site.frame.newMemo
+      )}
     </form>
   );
 }

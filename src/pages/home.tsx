@@ -46,7 +46,14 @@ export function Home(props: HomeProps) {
     >
       <main id="main" tabindex={-1} data-live hx-history-elt>
         <h1 class="visually-hidden">{t.greeting(reader.name)}</h1>
-        {first && !search && <Composer site={site} person={reader.person} newKey={newKey} />}
+        {first && !search && (
+          <Composer
+            site={site}
+            person={reader.person}
+            newKey={newKey}
+            isEditing={view.edit !== undefined}
+          />
+        )}
         <ListForm view={view} />
         {editor && <section aria-label={t.editMemo}>{raw(editor)}</section>}
         {pinned !== '' && (

@@ -135,9 +135,14 @@ export function createHome({
       const search = createSearch(view.q ?? '');
       const list: ListName = memo?.pin && !search ? 'pinned' : 'memos';
       if (!c.req.header('Memo-Lists')?.split(' ').includes(list)) return undefined;
-      c.get('headers')['HX-Replace-Url'] = pageHref(site, view);
+      // The address is that of what the page shows by now.
+      c.get('headers')['HX-Push-Url'] = 'false';
       let item = '';
-      if (memo) {
+      const isInView =
+        memo &&
+        (!search || search.matches(memo.text)) &&
+        (view.before === undefined || id < view.before);
+      if (isInView) {
         const text = await joinInTurns(renderText({ site, memo, search }), pauseFor(c));
         const href = pageHref(site, { ...view, edit: undefined });
         item = `<li>${renderCard({ site, memo, text }, href)}</li>`;

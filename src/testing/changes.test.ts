@@ -7,8 +7,11 @@ import {
   cardOf,
   comeIn,
   editor,
+  isFocused,
   listens,
+  memosOn,
   openEditor,
+  pinned,
   saver,
   soon,
   useBrowser,
@@ -115,4 +118,53 @@ test('cards that leave together leave the page that says that there are none', a
       button.click();
   });
   await page.locator('main .empty').waitFor();
+});
+
+test('a card whose list has left meanwhile is shown all the same', async () => {
+  const { page } = await comeIn('at the root of a host');
+  await listens(page);
+  for (const text of ['하나', '둘', '셋']) {
+    await write(page, text);
+    await cardOf(page, text).waitFor();
+  }
+  await cardButton(page, '하나', '고정').click();
+  await pinned(page).waitFor();
+  // Both at once: the answer to the first takes the list away that the second names.
+  await page.evaluate(() => {
+    const pin = '[formaction$="/pin"]';
+    const [only, other] = document.querySelectorAll<HTMLElement>(`#main ${pin}`);
+    only!.click();
+    other!.click();
+  });
+  await soon(() => memosOn(pinned(page))).toEqual(['셋']);
+  await soon(() => memosOn(page)).toEqual(['셋', '둘', '하나']);
+});
+
+test('an undoing is shown where the page is now, not where it was pressed', async () => {
+  const { page, world } = await comeIn('at the root of a host');
+  await listens(page);
+  for (const text of ['하나 찾을 것', '둘']) {
+    await write(page, text);
+    await cardOf(page, text).waitFor();
+  }
+  await page.getByRole('searchbox').fill('찾을');
+  await soon(() => page.locator('mark').count()).toBe(1);
+  await cardButton(page, '하나', '삭제').click();
+  await button(page, '되돌리기').waitFor();
+  await page.getByRole('searchbox').fill('');
+  await soon(() => memosOn(page)).toEqual(['둘']);
+  await button(page, '되돌리기').click();
+  await soon(() => memosOn(page)).toEqual(['둘', '하나 찾을 것']);
+  expect(page.url()).toBe(world.page);
+});
+
+test('without a script, too, an edit begins in its editor', async () => {
+  const { page, world } = await comeIn('under /memo', { javaScriptEnabled: false });
+  await world.push(...Array.from({ length: 40 }, (_, i) => `글 ${i}.`));
+  await page.reload();
+  await openEditor(page, '글 13.');
+  await soon(() => isFocused(editor(page))).toBe(true);
+  expect(await editor(page).evaluate((it) => it.getBoundingClientRect().top < innerHeight)).toBe(
+    true,
+  );
 });
