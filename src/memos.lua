@@ -95,8 +95,9 @@ end
 -- What follows the id in an element of memo.py's. A foreign "id" would hide ours from a JSON reader,
 -- so it is kept under another name; what is no object is a text. `ids` says where there are such
 -- names, or is the text as JSON, as memos.ts makes them: Lua would be too slow for the longest
--- elements. Nil when it has to be asked; nil and the element with these names changed, when a comma after the last says that there
--- are more. O(bytes), whatever they are: no pattern here may begin anew from each of many spaces.
+-- elements. Nil when it has to be asked; nil and the element with these names changed, when a comma
+-- after the last says that there are more. O(bytes), whatever they are: no pattern here may begin
+-- anew from each of many spaces.
 local function members_of(element, ids)
   if not string.find(element, '^%s*{') then
     return ids and '"text":' .. ids .. '}'

@@ -4,7 +4,7 @@
  * page has, as without the right one it answers with the whole page.
  */
 import { refresh } from './live.ts';
-import { doubt, main, on, view } from './page.ts';
+import { changeView, doubt, main, on, view } from './page.ts';
 
 const lists = () => [...main().querySelectorAll<HTMLElement>('ul[data-list]')];
 const itemOf = (part: Element | null) => part?.closest('li') ?? undefined;
@@ -48,7 +48,8 @@ export function placeCard(
   const list = lists().find((it) => it.dataset.list === dataset.list);
   const item = itemOf(document.querySelector(`#m${id}`));
   const hasCard = fragment.childElementCount > 0;
-  if (view().get('edit') === dataset.memo) stopEditing();
+  // It has been saved.
+  if (view().get('edit') === dataset.memo) changeView((query) => query.delete('edit'));
   if (hasCard && !list) {
     // The page has become another since it was asked for.
     setTimeout(refresh);
@@ -76,10 +77,3 @@ export function placeCard(
 /** The cursor of a link to older ones: what it leads to is below. */
 const firstOf = (older: Element) =>
   Number(new URL(older.querySelector('a')!.href).searchParams.get('before'));
-
-/** The address no longer says that a memo is being edited: it has been saved. */
-function stopEditing(): void {
-  const url = new URL(location.href);
-  url.searchParams.delete('edit');
-  history.replaceState(history.state, '', url);
-}

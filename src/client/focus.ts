@@ -1,5 +1,5 @@
 /** Where the reader is: the focus never gets lost, older memos stay loaded, notices go. */
-import { cards, find, main, on, view } from './page.ts';
+import { cards, changeView, find, main, on, view } from './page.ts';
 
 const NOTICE_TIME = 10_000; // ms
 
@@ -66,9 +66,7 @@ function settle(action: string): void {
 /** The address says how far down the reader has gone, so that a reload comes back to it. */
 function remember(): void {
   const last = cards().at(-1);
-  const url = new URL(location.href);
-  if (last) url.searchParams.set('through', last.id.slice(1));
-  history.replaceState(history.state, '', url);
+  if (last) changeView((query) => query.set('through', last.id.slice(1)));
 }
 
 /** Takes a notice away after a while, but not from under somebody's finger or focus. */

@@ -30,6 +30,13 @@ export const doubt = { isStale: false };
 /** What the page shows, as its address says. */
 export const view = () => new URL(location.href).searchParams;
 
+/** Changes what the address says of the page, without a step in the history. */
+export function changeView(change: (query: URLSearchParams) => void): void {
+  const url = new URL(location.href);
+  change(url.searchParams);
+  history.replaceState(history.state, '', url);
+}
+
 /** The parts of htmx's request that the script looks at. */
 export interface Request {
   sourceElement: Element;
