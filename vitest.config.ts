@@ -5,7 +5,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 const SOAK = 'src/**/*.soak.test.ts';
 
 /** Tests that can do as much as one likes: a part of it each time, all of it in `npm run test:soak`. */
-const THOROUGH = 'src/abuse.test.ts';
+const THOROUGH = 'src/testing/process/abuse.test.ts';
 
 export default defineConfig(({ mode }) => ({
   plugins: [

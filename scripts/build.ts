@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { type BuildOptions, build, type Metafile } from 'esbuild';
-import type { Asset, Assets } from '../src/assets.ts';
+import type { Asset, Assets } from '../src/http/assets.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 

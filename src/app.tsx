@@ -1,14 +1,15 @@
 import { type Context, Hono } from 'hono';
 import { accepts } from 'hono/accepts';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import { accepts as acceptsType } from './accept.ts';
-import { answer, answerPage } from './answer.ts';
-import type { Assets } from './assets.ts';
 import type { Config } from './config.ts';
-import { type Dependencies, type Env, type Frame, THEMES, type Theme } from './env.ts';
-import { LANGUAGES, type Language, MESSAGES, type ProblemCode } from './i18n.ts';
+import type { Assets } from './http/assets.ts';
+import { type Dependencies, type Env, type Frame, THEMES, type Theme } from './http/env.ts';
+import { accepts as acceptsType } from './http/negotiate.ts';
+import { Problem, toProblem } from './http/problem.ts';
+import { answer, answerPage } from './http/respond.ts';
+import { LANGUAGES, type Language, MESSAGES, type ProblemCode } from './i18n/index.ts';
 import { SMALL_FLIGHT_BYTES } from './memo/bounds.ts';
-import { parseMemo, versionOf } from './memos.ts';
+import { nextTurn } from './memo/yielding.ts';
 import { accessLog } from './middleware/access-log.ts';
 import { commonHeaders } from './middleware/common-headers.ts';
 import { countFlight } from './middleware/flight.ts';
@@ -17,7 +18,6 @@ import { strictPath } from './middleware/strict-path.ts';
 import { type Draft, ErrorPage } from './pages/error.tsx';
 import { renderFrame } from './pages/frame.tsx';
 import { ProblemNotice } from './pages/notice.tsx';
-import { Problem, toProblem } from './problem.ts';
 import { assetRoutes } from './routes/assets.ts';
 import { authRoutes } from './routes/auth.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -28,8 +28,8 @@ import { pageRoutes } from './routes/page.tsx';
 import { sessionRoutes } from './routes/sessions.tsx';
 import { readSettings, settingsRoutes } from './routes/settings.ts';
 import { trashRoutes } from './routes/trash.tsx';
-import { randomToken } from './sessions.ts';
-import { nextTurn } from './turns.ts';
+import { parseMemo, versionOf } from './store/memos.ts';
+import { randomToken } from './store/sessions.ts';
 
 /** The whole application; it owns nothing, and whoever made `deps` ends them. */
 export function createApp(deps: Dependencies): Hono<Env> {

@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createApp } from './app.tsx';
-import { compressor } from './compress.ts';
 import { type Config, readConfig } from './config.ts';
-import { createEvents } from './events.ts';
 import { Flights } from './http/flights.ts';
 import { createSearches } from './http/searches.ts';
-import { createRateLimiter } from './limits.ts';
-import { createMemoStore } from './memos.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
 import { createNaver } from './naver.ts';
+import { compressor } from './node/compress.ts';
 import { createLog } from './node/log.ts';
+import { checkRedis, connectAnother, connectRedis, watchEviction } from './node/redis.ts';
 import { serve } from './node/serve.ts';
-import { checkRedis, connectAnother, connectRedis, watchEviction } from './redis.ts';
-import { createSessionStore } from './sessions.ts';
+import { createEvents } from './store/changes.ts';
+import { createMemoStore } from './store/memos.ts';
+import { createRateLimiter } from './store/rate-limits.ts';
+import { createSessionStore } from './store/sessions.ts';
 
 // From the first moment: a process with the id 1 ignores signals that nobody has asked for.
 const signalled = new Promise<NodeJS.Signals>((resolve) => {

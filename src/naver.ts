@@ -3,7 +3,7 @@
  * Source: Naver's developer guide, "네이버 로그인 API 명세".
  */
 import type { Config } from './config.ts';
-import type { User } from './sessions.ts';
+import type { User } from './store/sessions.ts';
 
 /** Why a login did not come about. */
 export type NaverFailure =

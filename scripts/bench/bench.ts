@@ -21,7 +21,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { Redis } from 'ioredis';
-import type { SessionStore } from '../../src/sessions.ts';
+import type { SessionStore } from '../../src/store/sessions.ts';
 import { serverOptions, writeAssets } from '../build.ts';
 import { NODE_MAJOR } from '../node-options.ts';
 import { type PrivateRedis, startRedis } from '../redis.ts';
@@ -87,12 +87,12 @@ await build(serverOptions);
 // Bundled as the server is, whose scripts in Lua only the bundler understands.
 for (const [entry, name] of [
   ['scripts/bench/floor.ts', 'floor.js'],
-  ['src/sessions.ts', 'sessions.js'],
+  ['src/store/sessions.ts', 'sessions.js'],
 ] as const) {
   await build({ ...serverOptions, entryPoints: [entry], outfile: `dist/bench/${name}` });
 }
 const bundle = resolve(import.meta.dirname, '../../dist/bench/sessions.js');
-const { createSessionStore }: typeof import('../../src/sessions.ts') = await import(bundle);
+const { createSessionStore }: typeof import('../../src/store/sessions.ts') = await import(bundle);
 
 const work = await mkdtemp(join(tmpdir(), 'memo-bench-'));
 process.once('exit', () => rmSync(work, { recursive: true, force: true }));

@@ -9,8 +9,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Redis } from 'ioredis';
-import takeScript from '../../src/limits.lua';
-import memosScript from '../../src/memos.lua';
+import memosScript from '../../src/store/memos.lua';
+import takeScript from '../../src/store/rate-limits.lua';
 
 /** By the request's method and path, and the codings that it takes. */
 export interface Canned {

@@ -11,7 +11,7 @@ import {
   REQUESTS_PER_PERSON,
   SMALL_FLIGHT_BYTES,
 } from '../memo/bounds.ts';
-import { busy } from '../problem.ts';
+import { busy } from './problem.ts';
 
 /** All requests under way in a process. */
 export class Flights {

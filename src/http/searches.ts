@@ -1,6 +1,6 @@
-import { createFairQueue } from '../fair-queue.ts';
 import { SEARCHES } from '../memo/bounds.ts';
-import { busy } from '../problem.ts';
+import { createFairQueue } from '../memo/fair-queue.ts';
+import { busy } from './problem.ts';
 
 export type Searches = ReturnType<typeof createSearches>;
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pseudonymOf } from '../sessions.ts';
+import { pseudonymOf } from '../store/sessions.ts';
 import { createTestApp, ORIGIN } from '../testing/app.ts';
 
 const JSON_ACCEPTED = { Accept: 'application/json' };

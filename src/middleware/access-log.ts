@@ -1,7 +1,7 @@
 import { createMiddleware } from 'hono/factory';
-import type { Env, Log } from '../env.ts';
+import type { Env, Log } from '../http/env.ts';
 import { LOGGED_PATH_LENGTH } from '../memo/bounds.ts';
-import { pseudonymOf } from '../sessions.ts';
+import { pseudonymOf } from '../store/sessions.ts';
 
 /**
  * Gives each request a number of its own, and logs one line for it: what was asked, what came of it, and whose session it was, by a pseudonym.

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import type { Env } from '../env.ts';
-import type { Events } from '../events.ts';
+import type { Env } from '../http/env.ts';
+import type { Events } from '../store/changes.ts';
 
 /** The tab that a request comes from, as our script names it; empty for all others. */
 export function tabOf(c: Context<Env>): string {

@@ -1,15 +1,15 @@
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import type { Env } from '../env.ts';
+import type { Env } from '../http/env.ts';
+import { Problem } from '../http/problem.ts';
 import {
   DISCARDED_BODY_BYTES,
   FORM_FIELDS,
   SMALL_BODY_BYTES,
   SMALL_FLIGHT_BYTES,
 } from '../memo/bounds.ts';
-import { Problem } from '../problem.ts';
-import type { SessionStore } from '../sessions.ts';
-import { nextTurn } from '../turns.ts';
+import { nextTurn } from '../memo/yielding.ts';
+import type { SessionStore } from '../store/sessions.ts';
 import { lookUpSession } from './session.ts';
 
 /** The fields of a form post. */

@@ -1,5 +1,5 @@
 import { createMiddleware } from 'hono/factory';
-import type { Env } from '../env.ts';
+import type { Env } from '../http/env.ts';
 import type { Flights } from '../http/flights.ts';
 
 /** Counts a request, and what it holds, until its answer has been taken. */

@@ -1,6 +1,6 @@
 import { createMiddleware } from 'hono/factory';
-import type { Env } from '../env.ts';
-import { Problem } from '../problem.ts';
+import type { Env } from '../http/env.ts';
+import { Problem } from '../http/problem.ts';
 
 /**
  * Refuses requests that are no navigation of a tab (https://www.w3.org/TR/fetch-metadata/): pictures,

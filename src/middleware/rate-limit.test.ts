@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { describe, expect, test } from 'vitest';
-import type { Env } from '../env.ts';
-import { createRateLimiter } from '../limits.ts';
+import type { Env } from '../http/env.ts';
+import { createRateLimiter } from '../store/rate-limits.ts';
 import { connect, createTestApp, newId } from '../testing/app.ts';
 import { addressOf } from './rate-limit.ts';
 

@@ -1,9 +1,9 @@
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import type { Config } from '../config.ts';
-import type { Env } from '../env.ts';
-import { burstOf, type RateLimiter } from '../limits.ts';
-import { Problem } from '../problem.ts';
+import type { Env } from '../http/env.ts';
+import { Problem } from '../http/problem.ts';
+import { burstOf, type RateLimiter } from '../store/rate-limits.ts';
 
 interface RateLimitOptions {
   /** what the limit is called in the headers */

@@ -1,6 +1,6 @@
 import { createMiddleware } from 'hono/factory';
-import type { Env } from '../env.ts';
-import { Problem } from '../problem.ts';
+import type { Env } from '../http/env.ts';
+import { Problem } from '../http/problem.ts';
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 

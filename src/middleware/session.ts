@@ -1,18 +1,18 @@
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import { accepts } from '../accept.ts';
-import { sendCookie } from '../answer.ts';
 import type { Config } from '../config.ts';
-import type { Env } from '../env.ts';
+import type { Env } from '../http/env.ts';
+import { accepts } from '../http/negotiate.ts';
+import { Problem } from '../http/problem.ts';
+import { sendCookie } from '../http/respond.ts';
 import { SESSION_COOKIES } from '../memo/bounds.ts';
-import { Problem } from '../problem.ts';
 import {
   ABSOLUTE_LIMIT,
   pseudonymOf,
   type Session,
   type SessionStore,
   TOKEN,
-} from '../sessions.ts';
+} from '../store/sessions.ts';
 
 const NAME = 'userId';
 

@@ -1,6 +1,6 @@
 import { createMiddleware } from 'hono/factory';
-import type { Env } from '../env.ts';
-import { Problem } from '../problem.ts';
+import type { Env } from '../http/env.ts';
+import { Problem } from '../http/problem.ts';
 
 /** Segments of plain characters, one slash between them, none of them `.` or `..`. */
 const PLAIN_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)*\/?$/;

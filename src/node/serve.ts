@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { Server as NetServer, type Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
-import type { Env } from '../env.ts';
+import type { Env } from '../http/env.ts';
 import {
   CHUNK_BYTES,
   FREE_CHUNKS,

@@ -1,7 +1,7 @@
-import type { Look, Site } from '../env.ts';
-import { type Memo, versionOf } from '../memos.ts';
+import type { Look, Site } from '../http/env.ts';
+import { type Memo, versionOf } from '../store/memos.ts';
 import { href } from './layout.tsx';
-import { pageHref, type View, ViewFields } from './view.tsx';
+import { pageHref, type View, ViewFields } from './list-query.tsx';
 
 /** A memo's field, with its label. */
 export function TextArea({

@@ -1,7 +1,7 @@
 /** What is the same on many pages, whoever reads them: rendered once, for each language and theme. */
 import { html, raw } from 'hono/html';
-import { type Frame, type Look, THEMES } from '../env.ts';
-import { KEYS, LANGUAGE_NAMES, LANGUAGES } from '../i18n.ts';
+import { type Frame, type Look, THEMES } from '../http/env.ts';
+import { KEYS, LANGUAGE_NAMES, LANGUAGES } from '../i18n/index.ts';
 import { NewMemoField } from './composer.tsx';
 import { assetHref, href, SearchForm } from './layout.tsx';
 

@@ -1,10 +1,10 @@
 import { raw } from 'hono/html';
-import type { Site } from '../env.ts';
-import type { Search } from '../search.ts';
+import type { Site } from '../http/env.ts';
+import type { Search } from '../memo/search.ts';
 import { Composer } from './composer.tsx';
 import { href, Layout, NoticePart, type Reader } from './layout.tsx';
+import { ListForm, pageHref, type View, viewQuery } from './list-query.tsx';
 import { type Notice, NoticeContent } from './notice.tsx';
-import { ListForm, pageHref, type View, viewQuery } from './view.tsx';
 
 export interface HomeProps {
   site: Site;

@@ -1,4 +1,4 @@
-import type { Site } from '../env.ts';
+import type { Site } from '../http/env.ts';
 import { Layout, LoginButton } from './layout.tsx';
 
 export interface InvitationProps {

@@ -1,6 +1,6 @@
 import { raw } from 'hono/html';
 import type { Child, PropsWithChildren } from 'hono/jsx';
-import type { Look, Site } from '../env.ts';
+import type { Look, Site } from '../http/env.ts';
 import { QUERY_LENGTH } from '../memo/bounds.ts';
 
 /** The address of a path of ours, behind the prefix. */

@@ -1,10 +1,10 @@
 import { raw } from 'hono/html';
-import type { Site } from '../env.ts';
-import type { Memo } from '../memos.ts';
+import type { Site } from '../http/env.ts';
+import type { Memo } from '../store/memos.ts';
 import { escapeText } from './escape.ts';
 import { href } from './layout.tsx';
+import { LIST_FORM } from './list-query.tsx';
 import { renderTime, Time } from './time.tsx';
-import { LIST_FORM } from './view.tsx';
 
 /** Ids below this are no times: memos of memo.py's that nothing dates. In µs, September 2001. */
 export const FIRST_DATE = 1e15;

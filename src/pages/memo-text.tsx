@@ -1,10 +1,10 @@
-import type { Site } from '../env.ts';
+import type { Site } from '../http/env.ts';
 import { CARD_LENGTH } from '../memo/bounds.ts';
-import { type Memo, versionOf } from '../memos.ts';
-import type { Search } from '../search.ts';
-import { parseText, type Token } from '../text.ts';
+import type { Search } from '../memo/search.ts';
+import { parseText, type Token } from '../memo/text.ts';
+import { type Memo, versionOf } from '../store/memos.ts';
 import { escapeText } from './escape.ts';
-import { LIST_FORM } from './view.tsx';
+import { LIST_FORM } from './list-query.tsx';
 
 /** Lines and characters of a long memo that are shown before one asks for more. */
 const FOLD_LINES = 12;

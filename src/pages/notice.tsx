@@ -1,7 +1,7 @@
-import type { Site } from '../env.ts';
-import type { Problem } from '../problem.ts';
+import type { Site } from '../http/env.ts';
+import type { Problem } from '../http/problem.ts';
 import { href, LoginButton } from './layout.tsx';
-import { type View, ViewFields } from './view.tsx';
+import { type View, ViewFields } from './list-query.tsx';
 
 /** What is said about what was just done: a memo that can come back, or words for whoever hears. */
 export type Notice = { removed: number } | { done: string };

@@ -1,5 +1,5 @@
-import type { Site } from '../env.ts';
-import type { SessionInfo } from '../sessions.ts';
+import type { Site } from '../http/env.ts';
+import type { SessionInfo } from '../store/sessions.ts';
 import { href, Layout, type Reader } from './layout.tsx';
 import { Time } from './time.tsx';
 

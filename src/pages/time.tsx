@@ -1,6 +1,6 @@
 import { raw } from 'hono/html';
-import type { Site } from '../env.ts';
-import { formatRelative } from '../i18n.ts';
+import type { Site } from '../http/env.ts';
+import { formatRelative } from '../i18n/index.ts';
 
 /** How long ago something was, as HTML; the script says when, exactly. @param micros a time in µs */
 export function renderTime(site: Site, micros: number): string {

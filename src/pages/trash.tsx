@@ -1,5 +1,5 @@
 import { raw } from 'hono/html';
-import type { Site } from '../env.ts';
+import type { Site } from '../http/env.ts';
 import { href, Layout, type Reader } from './layout.tsx';
 import { NoticeContent } from './notice.tsx';
 

@@ -1,9 +1,9 @@
 import { Hono } from 'hono';
-import { preferredCoding } from '../accept.ts';
-import { answer } from '../answer.ts';
-import type { Assets } from '../assets.ts';
-import type { Env } from '../env.ts';
-import { Problem } from '../problem.ts';
+import type { Assets } from '../http/assets.ts';
+import type { Env } from '../http/env.ts';
+import { preferredCoding } from '../http/negotiate.ts';
+import { Problem } from '../http/problem.ts';
+import { answer } from '../http/respond.ts';
 
 /** Static files, from memory: a name that the build did not make does not exist. */
 export function assetRoutes(assets: Assets) {

@@ -6,8 +6,8 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type NaverStandIn, startNaverStandIn } from '../../scripts/naver.ts';
 import { startRedis } from '../../scripts/redis.ts';
-import { createMemoStore } from '../memos.ts';
-import { createSessionStore, pseudonymOf, randomToken } from '../sessions.ts';
+import { createMemoStore } from '../store/memos.ts';
+import { createSessionStore, pseudonymOf, randomToken } from '../store/sessions.ts';
 import { createTestApp, newId, ORIGIN, type TestAppOptions } from '../testing/app.ts';
 
 const PREFIXED = 'https://memo.example.com/my/memo';

@@ -1,12 +1,12 @@
 import { type Context, Hono } from 'hono';
 import { getCookie } from 'hono/cookie';
-import { sendCookie } from '../answer.ts';
-import type { Dependencies, Env } from '../env.ts';
+import type { Dependencies, Env } from '../http/env.ts';
+import { Problem } from '../http/problem.ts';
+import { sendCookie } from '../http/respond.ts';
 import { navigationsOnly } from '../middleware/navigations-only.ts';
 import { limitLogins } from '../middleware/rate-limit.ts';
 import { clearSessionCookie, readSession, setSessionCookie } from '../middleware/session.ts';
-import { Problem } from '../problem.ts';
-import { pseudonymOf, randomToken, type Session, STATE_LIMIT } from '../sessions.ts';
+import { pseudonymOf, randomToken, type Session, STATE_LIMIT } from '../store/sessions.ts';
 
 const STATE = /^[\w-]{43}$/;
 

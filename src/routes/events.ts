@@ -1,8 +1,8 @@
 import { Hono } from 'hono';
-import type { Dependencies, Env } from '../env.ts';
-import type { Listener } from '../events.ts';
+import type { Dependencies, Env } from '../http/env.ts';
 import { readSession, requireSession } from '../middleware/session.ts';
-import type { Session } from '../sessions.ts';
+import type { Listener } from '../store/changes.ts';
+import type { Session } from '../store/sessions.ts';
 
 /** Often enough that no proxy takes a quiet stream for a dead one (an ALB's limit is 60 s), in ms. */
 const HEARTBEAT = 25_000;

@@ -1,6 +1,6 @@
 /** What htmx gets: the part of a page that changes, and where to put what was refused. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { MESSAGES } from '../i18n.ts';
+import { MESSAGES } from '../i18n/index.ts';
 import { createTestApp } from '../testing/app.ts';
 
 const t = MESSAGES.ko;

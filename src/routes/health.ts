@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import type { Dependencies, Env } from '../env.ts';
+import type { Dependencies, Env } from '../http/env.ts';
 
 /** How long a result is good for, in ms: many balancers asking at once are one question to Redis. */
 const FRESH = 500;

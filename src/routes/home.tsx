@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
-import { answerPage } from '../answer.ts';
-import type { Dependencies, Env } from '../env.ts';
+import type { Dependencies, Env } from '../http/env.ts';
+import { answerPage } from '../http/respond.ts';
 import {
   PAGE_BYTES,
   PAGE_SIZE,
@@ -8,17 +8,17 @@ import {
   THROUGH_BYTES,
   THROUGH_MEMOS,
 } from '../memo/bounds.ts';
-import { idOf, type Memo, type Page, parseMemo, type Stored } from '../memos.ts';
+import { createSearch, type Search } from '../memo/search.ts';
+import { joinInTurns, takeTurns } from '../memo/yielding.ts';
 import { tabOf } from '../middleware/announce-changes.ts';
 import { Editor } from '../pages/composer.tsx';
 import { CardChange, Cards, Home, type ListName } from '../pages/home.tsx';
+import { pageHref, type View } from '../pages/list-query.tsx';
 import { renderCard } from '../pages/memo-card.tsx';
 import { renderText } from '../pages/memo-text.tsx';
 import type { Notice } from '../pages/notice.tsx';
-import { pageHref, type View } from '../pages/view.tsx';
-import { createSearch, type Search } from '../search.ts';
-import { pseudonymOf } from '../sessions.ts';
-import { joinInTurns, takeTurns } from '../turns.ts';
+import { idOf, type Memo, type Page, parseMemo, type Stored } from '../store/memos.ts';
+import { pseudonymOf } from '../store/sessions.ts';
 
 /** Shows a person's memos: the routes that end on the page share this. */
 export function createHome({

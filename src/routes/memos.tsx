@@ -1,9 +1,21 @@
 import { type Context, Hono } from 'hono';
 import { raw } from 'hono/html';
-import { answer, answerPage } from '../answer.ts';
-import { joinBytes } from '../bytes.ts';
-import type { Dependencies, Env, Log } from '../env.ts';
+import type { Dependencies, Env, Log } from '../http/env.ts';
+import { Problem } from '../http/problem.ts';
+import { answer, answerPage } from '../http/respond.ts';
 import { PAGE_LIMIT, PAGE_SIZE, TEXT_BODY_BYTES, TEXT_LENGTH } from '../memo/bounds.ts';
+import { joinBytes } from '../memo/bytes.ts';
+import { createSearch } from '../memo/search.ts';
+import { setTask } from '../memo/text.ts';
+import { joinInTurns } from '../memo/yielding.ts';
+import { announceChanges } from '../middleware/announce-changes.ts';
+import { readBody, requireForm, requireJson } from '../middleware/body.ts';
+import { limitWrites } from '../middleware/rate-limit.ts';
+import { requireSamePerson, requireSession } from '../middleware/session.ts';
+import { pageHref, readId, readView } from '../pages/list-query.tsx';
+import { renderCard } from '../pages/memo-card.tsx';
+import { renderText } from '../pages/memo-text.tsx';
+import type { Notice } from '../pages/notice.tsx';
 import {
   type Change,
   idOf,
@@ -12,19 +24,7 @@ import {
   parseMemo,
   type Stored,
   versionOf,
-} from '../memos.ts';
-import { announceChanges } from '../middleware/announce-changes.ts';
-import { readBody, requireForm, requireJson } from '../middleware/body.ts';
-import { limitWrites } from '../middleware/rate-limit.ts';
-import { requireSamePerson, requireSession } from '../middleware/session.ts';
-import { renderCard } from '../pages/memo-card.tsx';
-import { renderText } from '../pages/memo-text.tsx';
-import type { Notice } from '../pages/notice.tsx';
-import { pageHref, readId, readView } from '../pages/view.tsx';
-import { Problem } from '../problem.ts';
-import { createSearch } from '../search.ts';
-import { setTask } from '../text.ts';
-import { joinInTurns } from '../turns.ts';
+} from '../store/memos.ts';
 import { type HomePages, pauseFor } from './home.tsx';
 
 const KEY = /^[\x20-\x7e]{1,100}$/;

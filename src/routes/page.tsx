@@ -1,10 +1,10 @@
 import { Hono } from 'hono';
-import { answerPage } from '../answer.ts';
-import type { Dependencies, Env } from '../env.ts';
+import type { Dependencies, Env } from '../http/env.ts';
+import { Problem } from '../http/problem.ts';
+import { answerPage } from '../http/respond.ts';
 import { readSession } from '../middleware/session.ts';
 import { Invitation } from '../pages/invitation.tsx';
-import { readId, readView } from '../pages/view.tsx';
-import { Problem } from '../problem.ts';
+import { readId, readView } from '../pages/list-query.tsx';
 import type { HomePages } from './home.tsx';
 
 export function pageRoutes({ memos, sessions }: Dependencies, home: HomePages) {

@@ -1,8 +1,8 @@
 /** Where somebody is logged in: a list, an end for each, and one for all. */
 import { describe, expect, test } from 'vitest';
-import { createEvents } from '../events.ts';
 import { SESSIONS_PER_PERSON } from '../memo/bounds.ts';
-import { createSessionStore } from '../sessions.ts';
+import { createEvents } from '../store/changes.ts';
+import { createSessionStore } from '../store/sessions.ts';
 import { connect, createTestApp } from '../testing/app.ts';
 
 const { app, sessions, redis, logIn } = createTestApp();

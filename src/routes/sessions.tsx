@@ -1,10 +1,10 @@
 import { Hono } from 'hono';
-import { answerPage } from '../answer.ts';
-import type { Dependencies, Env } from '../env.ts';
+import type { Dependencies, Env } from '../http/env.ts';
+import { answerPage } from '../http/respond.ts';
 import { readBody } from '../middleware/body.ts';
 import { clearSessionCookie, requireSession } from '../middleware/session.ts';
 import { Sessions } from '../pages/sessions.tsx';
-import { idOf, pseudonymOf } from '../sessions.ts';
+import { idOf, pseudonymOf } from '../store/sessions.ts';
 
 /** Where somebody is logged in, and out again. */
 export function sessionRoutes({ config, events, sessions }: Dependencies) {

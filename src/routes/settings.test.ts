@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { MESSAGES } from '../i18n.ts';
+import { MESSAGES } from '../i18n/index.ts';
 import { createTestApp, ORIGIN, type TestAppOptions } from '../testing/app.ts';
 
 const KO = MESSAGES.ko.tagline;

@@ -1,10 +1,10 @@
 import { type Context, Hono } from 'hono';
-import { sendCookie } from '../answer.ts';
 import type { Config } from '../config.ts';
-import { type Env, THEMES, type Theme } from '../env.ts';
-import { LANGUAGES, type Language } from '../i18n.ts';
+import { type Env, THEMES, type Theme } from '../http/env.ts';
+import { Problem } from '../http/problem.ts';
+import { sendCookie } from '../http/respond.ts';
+import { LANGUAGES, type Language } from '../i18n/index.ts';
 import { readBody, requireForm } from '../middleware/body.ts';
-import { Problem } from '../problem.ts';
 
 const YEAR = 365 * 24 * 60 * 60; // seconds
 

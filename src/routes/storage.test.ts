@@ -1,6 +1,6 @@
 /** What a person is told whose own storage is full, and what still works. */
 import { expect, test } from 'vitest';
-import { MESSAGES } from '../i18n.ts';
+import { MESSAGES } from '../i18n/index.ts';
 import { createTestApp } from '../testing/app.ts';
 
 const { redis, logIn } = createTestApp({ env: { STORAGE_PER_PERSON: '1' } });

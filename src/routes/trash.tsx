@@ -1,17 +1,17 @@
 import { type Context, Hono } from 'hono';
-import { answerPage } from '../answer.ts';
-import type { Dependencies, Env } from '../env.ts';
+import type { Dependencies, Env } from '../http/env.ts';
+import { Problem } from '../http/problem.ts';
+import { answerPage } from '../http/respond.ts';
 import { PAGE_SIZE } from '../memo/bounds.ts';
-import type { Memo } from '../memos.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
 import { readBody } from '../middleware/body.ts';
 import { limitWrites } from '../middleware/rate-limit.ts';
 import { requireSession } from '../middleware/session.ts';
+import { readId } from '../pages/list-query.tsx';
 import { TrashCard } from '../pages/memo-card.tsx';
 import { Trash } from '../pages/trash.tsx';
-import { readId } from '../pages/view.tsx';
-import { Problem } from '../problem.ts';
-import { pseudonymOf } from '../sessions.ts';
+import type { Memo } from '../store/memos.ts';
+import { pseudonymOf } from '../store/sessions.ts';
 import { renderCards } from './home.tsx';
 
 export function trashRoutes({ config, events, limiter, memos, sessions }: Dependencies) {

@@ -4,17 +4,17 @@ import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { inject, onTestFinished } from 'vitest';
 import { createApp } from '../app.tsx';
-import { compressor } from '../compress.ts';
 import { readConfig } from '../config.ts';
-import type { Dependencies } from '../env.ts';
-import { createEvents } from '../events.ts';
+import type { Dependencies } from '../http/env.ts';
 import { Flights } from '../http/flights.ts';
 import { createSearches } from '../http/searches.ts';
-import { createRateLimiter } from '../limits.ts';
-import { createMemoStore } from '../memos.ts';
 import { createNaver } from '../naver.ts';
-import { checkRedis } from '../redis.ts';
-import { createSessionStore } from '../sessions.ts';
+import { compressor } from '../node/compress.ts';
+import { checkRedis } from '../node/redis.ts';
+import { createEvents } from '../store/changes.ts';
+import { createMemoStore } from '../store/memos.ts';
+import { createRateLimiter } from '../store/rate-limits.ts';
+import { createSessionStore } from '../store/sessions.ts';
 
 /** The built static files. */
 export const assets = JSON.parse(

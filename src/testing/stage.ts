@@ -8,8 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis, type RedisOptions } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
 import { type PrivateRedis, startRedis } from '../../scripts/redis.ts';
-import type { RedisClient } from '../memos.ts';
-import { createSessionStore, randomToken } from '../sessions.ts';
+import type { RedisClient } from '../store/memos.ts';
+import { createSessionStore, randomToken } from '../store/sessions.ts';
 import { SLOWLOG, watchScripts } from './slowlog.ts';
 
 /** The longest that a request may take, whatever is broken, in ms; and a little for the machine. */

@@ -1,0 +1,69 @@
+import * as zlib from 'node:zlib';
+import { expect, test } from 'vitest';
+import { createTestApp } from '../testing/app.ts';
+
+const { logIn, app } = createTestApp();
+const OWN = { 'Sec-Fetch-Site': 'same-origin' };
+
+test('pages are compressed as the browser asks, and read the same', async () => {
+  const me = await logIn();
+  await me.send('POST', '/memo', { text: '장보기 '.repeat(500) });
+  const get = async (headers: Record<string, string>) => {
+    const answer = await me.request('/trash', { headers });
+    const body = Buffer.from(await answer.arrayBuffer());
+    expect(answer.headers.get('Vary')).toBe('Accept-Encoding, Sec-Fetch-Site');
+    return { coding: answer.headers.get('Content-Encoding'), body };
+  };
+  const plain = await get(OWN);
+  expect(plain.coding).toBeNull();
+  expect(plain.body.toString()).toMatch(/^<!DOCTYPE html>.*<\/html>$/s);
+  // Node has zstd since 22.15.
+  const { zstdDecompressSync } = zlib as { zstdDecompressSync?: typeof zlib.gunzipSync };
+  for (const [asked, given, read] of [
+    ['gzip, deflate, br, zstd', zstdDecompressSync ? 'zstd' : 'br', zstdDecompressSync],
+    ['zstd;q=0, gzip, deflate, br', 'br', zlib.brotliDecompressSync],
+    ['gzip, deflate, br', 'br', zlib.brotliDecompressSync],
+    ['gzip, br;q=0', 'gzip', zlib.gunzipSync],
+  ] as const) {
+    const { coding, body } = await get({ 'Sec-Fetch-Site': 'none', 'Accept-Encoding': asked });
+    expect(coding).toBe(given);
+    expect((read ?? zlib.brotliDecompressSync)(body).equals(plain.body)).toBe(true);
+    expect(body.length).toBeLessThan(plain.body.length / 2);
+  }
+  // A long page goes another way.
+  const long = '장보기 목록 '.repeat(2_500);
+  for (let i = 0; i < 8; i++) await me.send('POST', '/memo', { text: `${i} ${long}` });
+  const answer = await me.request('/', { headers: { ...OWN, 'Accept-Encoding': 'br' } });
+  const read = zlib.brotliDecompressSync(Buffer.from(await answer.arrayBuffer())).toString();
+  expect(Buffer.byteLength(read)).toBeGreaterThan(128 * 1024);
+  expect(read.split(long.trim()).length).toBe(9);
+});
+
+test('what another site asks for is not, nor what does not say who asks', async () => {
+  const me = await logIn();
+  const get = (site: Record<string, string>) =>
+    me.request('/?q=x', { headers: { 'Accept-Encoding': 'br', ...site } });
+  for (const site of ['cross-site', 'same-site', 'anything']) {
+    const answer = await get({ 'Sec-Fetch-Site': site });
+    expect(answer.headers.get('Content-Encoding')).toBeNull();
+    expect(await answer.text()).toMatch(/^<!DOCTYPE html>/);
+  }
+  expect((await get({})).headers.get('Content-Encoding')).toBeNull();
+});
+
+test('nor what is small, what is no page, or what is compressed already', async () => {
+  const me = await logIn();
+  const headers = { ...OWN, 'Accept-Encoding': 'br' };
+  await me.send('POST', '/memo', { text: '장보기 '.repeat(500) });
+  for (const path of ['/memo', '/memo?limit=1', '/healthz']) {
+    expect((await me.request(path, { headers })).headers.get('Content-Encoding')).toBeNull();
+  }
+  const small = await me.request('/?edit=7', { headers: { ...headers, 'HX-Request': 'true' } });
+  expect([small.status, small.headers.get('Content-Encoding')]).toEqual([404, null]);
+  const [style] = /\/assets\/style\.\w+\.css/.exec(await (await app.request('/')).text())!;
+  const asset = await app.request(style!, { headers });
+  expect(asset.headers.get('Content-Encoding')).toBe('br');
+  expect(zlib.brotliDecompressSync(Buffer.from(await asset.arrayBuffer())).toString()).toContain(
+    'body{',
+  );
+});

@@ -1,0 +1,190 @@
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { connect, createTestApp } from '../testing/app.ts';
+import { comeIn, connectTo, startOwnRedis } from '../testing/stage.ts';
+import { createEvents } from './changes.ts';
+import { createSessionStore } from './sessions.ts';
+
+/** Reads a stream; `until` resolves when what has arrived so far fits, from wherever reading is. */
+function readStream(response: Response) {
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  return {
+    async until(pattern: RegExp): Promise<void> {
+      while (!pattern.test(text)) {
+        const { done, value } = await reader.read();
+        if (done) throw new Error(`the stream ended after ${JSON.stringify(text)}`);
+        text += value;
+      }
+      text = '';
+    },
+    ended: async () => {
+      while (!(await reader.read()).done);
+    },
+    cancel: () => reader.cancel(),
+  };
+}
+
+test('every change is told to all of a person’s pages, whichever process serves them', async () => {
+  const [one, two] = [createTestApp(), createTestApp()];
+  const me = await one.logIn();
+  const open = async ({ app }: typeof one) => {
+    const answer = await app.request('/memo/events', { headers: { Cookie: me.cookie } });
+    expect(answer.headers.get('Content-Type')).toBe('text/event-stream');
+    const stream = readStream(answer);
+    await stream.until(/^event: alive\n/);
+    return stream;
+  };
+  const streams = [await open(one), await open(one), await open(two)];
+  const { id } = await (await me.send('POST', '/memo', { text: '새 글' })).json();
+  for (const stream of streams) await stream.until(/event: changed\n/);
+  for (const change of [
+    () => me.send('PATCH', `/memo/${id}`, { text: '고친 글' }),
+    () => me.send('PATCH', `/memo/${id}`, { pin: true }),
+    () => me.post(`/memo/${id}/delete`, {}),
+    () => me.post(`/memo/${id}/restore`, {}),
+  ]) {
+    await change();
+    for (const stream of streams) await stream.until(/event: changed\n/);
+  }
+  await streams[0]!.cancel();
+  await me.send('POST', '/memo', { text: '또' });
+  await streams[1]!.until(/event: changed\n/);
+  for (const stream of streams) await stream.cancel();
+  await expect
+    .poll(() => one.redis.pubsub('NUMSUB', `user:${me.id}:changes`))
+    .toEqual([`user:${me.id}:changes`, 0]);
+});
+
+test('whoever asks only for the headers opens no stream', async () => {
+  const { logIn, redis } = createTestApp();
+  const me = await logIn();
+  const answer = await me.request('/memo/events', { method: 'HEAD' });
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('Content-Type')).toBe('text/event-stream');
+  const channel = `user:${me.id}:changes`;
+  expect(await redis.pubsub('NUMSUB', channel)).toEqual([channel, 0]);
+});
+
+test('nobody hears of somebody else’s changes, nor without a login', async () => {
+  const { app, logIn } = createTestApp();
+  const [me, other] = [await logIn(), await logIn()];
+  expect((await app.request('/memo/events')).status).toBe(302);
+  const stream = readStream(await me.request('/memo/events'));
+  await stream.until(/^event: alive\n/);
+  await other.send('POST', '/memo', { text: '비밀' });
+  await me.send('POST', '/memo', { text: '내 글' });
+  await stream.until(/^event: changed\ndata: \n\n$/);
+});
+
+test('streams end when the server is about to stop', async () => {
+  const stop = new AbortController();
+  const { logIn } = createTestApp({ deps: { shutdown: stop.signal } });
+  const me = await logIn();
+  const stream = readStream(await me.request('/memo/events'));
+  await stream.until(/^event: alive\n/);
+  stop.abort();
+  await stream.ended();
+});
+
+test('a change in the very moment in which a stream is opened hurts nobody', async () => {
+  const { logIn, redis } = createTestApp();
+  const me = await logIn();
+  const channel = `user:${me.id}:changes`;
+  const publish = setInterval(() => redis.publish(channel, ''));
+  onTestFinished(() => clearInterval(publish));
+  for (let i = 0; i < 50; i++) {
+    const stream = readStream(await me.request('/memo/events'));
+    await stream.until(/event: changed\n/);
+    await stream.cancel();
+  }
+});
+
+test('what nobody is left to read is not kept', async () => {
+  const { logIn, redis } = createTestApp();
+  const me = await logIn();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => me.request('/memo/events')));
+  const channel = `user:${me.id}:changes`;
+  expect(await redis.pubsub('NUMSUB', channel)).toEqual([channel, 1]);
+  for (const answer of answers) await answer.body!.cancel();
+  await expect.poll(() => redis.pubsub('NUMSUB', channel)).toEqual([channel, 0]);
+});
+
+test('when Redis was away, everybody looks again', async () => {
+  const [publisher, subscriber] = [connect(), connect()];
+  const id = await subscriber.client('ID');
+  const events = createEvents(publisher, subscriber);
+  const { logIn, redis } = createTestApp({ deps: { events } });
+  const me = await logIn();
+  const stream = readStream(await me.request('/memo/events'));
+  await stream.until(/^event: alive\n/);
+  await redis.call('CLIENT', 'KILL', 'ID', id);
+  await stream.until(/event: changed\n/);
+  await me.send('POST', '/memo', { text: '다시 이어진 뒤' });
+  await stream.until(/event: changed\n/);
+  await stream.cancel();
+});
+
+test('a stream ends with its session at once, whichever process serves it, and no other does', async () => {
+  const [one, two] = [createTestApp(), createTestApp()];
+  const id = (await one.logIn()).id;
+  const open = async () => {
+    const me = await one.logIn(id);
+    const answer = await two.app.request('/memo/events', { headers: { Cookie: me.cookie } });
+    const stream = readStream(answer);
+    await stream.until(/^event: alive\n/);
+    return { ...me, stream };
+  };
+  const [here, phone, laptop] = [await open(), await open(), await open()];
+  await here.post('/logout', {});
+  await here.stream.ended();
+  const page = await (await laptop.request('/sessions')).text();
+  for (const [, action] of page.matchAll(/action="(\/sessions\/[0-9a-f]{16}\/end)"/g)) {
+    await laptop.post(action!, {});
+  }
+  await phone.stream.ended();
+
+  await laptop.send('POST', '/memo', { text: '아직 열려 있다' });
+  await laptop.stream.until(/event: changed\n/);
+  await laptop.post('/sessions/end', {});
+  await laptop.stream.ended();
+});
+
+test('a stream whose session has expired ends with a heartbeat, and the others go on', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { logIn, redis } = createTestApp();
+  const people = await Promise.all(Array.from({ length: 250 }, () => logIn()));
+  const streams = await Promise.all(
+    people.map(async (person) => readStream(await person.request('/memo/events'))),
+  );
+  for (const stream of streams) await stream.until(/^event: alive\n/);
+  const [hash] = await redis.smembers(`user:${people.at(-1)!.id}:sessions`);
+  await redis.del(`session:${hash}`);
+  vi.advanceTimersByTime(25_000);
+  for (const stream of streams) await stream.until(/^event: alive\n/);
+  await streams.pop()!.ended();
+  for (const [i, stream] of streams.entries()) {
+    await people[i]!.send('POST', '/memo', { text: '아직 열려 있다' });
+    await stream.until(/event: changed\n/);
+    await stream.cancel();
+  }
+});
+
+test('a stream goes on while Redis does not say whether its session has ended', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const own = await startOwnRedis();
+  const sessions = createSessionStore(connectTo(own.url));
+  const { app, redis } = createTestApp({ deps: { sessions } });
+  const { id, cookie } = await comeIn(connectTo(own.url));
+  const stream = readStream(await app.request('/memo/events', { headers: { Cookie: cookie } }));
+  await stream.until(/^event: alive\n/);
+  await own.current().kill();
+  vi.advanceTimersByTime(25_000);
+  await stream.until(/^event: alive\n/);
+  // By then, what the heartbeat has asked has failed, too.
+  await expect(sessions.nameOf(id)).rejects.toThrow();
+  await redis.publish(`user:${id}:changes`, '');
+  await stream.until(/event: changed\n/);
+  await stream.cancel();
+});

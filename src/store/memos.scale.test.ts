@@ -1,0 +1,150 @@
+/**
+ * However much is stored, and whatever it is, no script of the store takes long. Each test has a Redis
+ * of its own, whose log of slow scripts fails it.
+ */
+import { beforeEach, describe, expect, test } from 'vitest';
+import { connectTo, startOwnRedis } from '../testing/stage.ts';
+import {
+  createMemoStore,
+  type MemoStore,
+  parseMemo,
+  type RedisClient,
+  versionOf,
+} from './memos.ts';
+import { createRateLimiter } from './rate-limits.ts';
+
+const USER = 'somebody';
+const KEY = `user:${USER}:memos`;
+
+let redis: RedisClient;
+let store: MemoStore;
+
+beforeEach(async () => {
+  const own = await startOwnRedis({ appendonly: 'no' });
+  redis = connectTo(own.url);
+  store = createMemoStore(redis);
+});
+
+/** Fills the list with so many elements, a few megabytes at once. */
+async function fill(count: number, make: (i: number) => string): Promise<void> {
+  const size = Math.max(1, Math.min(2000, Math.floor(4e6 / make(0).length)));
+  for (let i = 0; i < count; i += size) {
+    const elements = Array.from({ length: Math.min(size, count - i) }, (_, j) => make(i + j));
+    await redis.rpush(KEY, ...elements);
+  }
+}
+
+describe('every operation on', () => {
+  /** memo.py's longest memo: each of 20,000 characters as two escapes. */
+  const longest = '\\ud83d\\ude00'.repeat(20_000);
+  const FIRST = 1.7e15;
+
+  test.each([
+    ['300,000 memos', 300_000, '그저 그런 길이의 메모 하나입니다. 장보기: 우유, 달걀'],
+    ['30,000 memos with a node each', 30_000, 'x'.repeat(8200)],
+    ['400 of the longest', 400, longest],
+    ['40 of a megabyte', 40, 'x'.repeat(1 << 20)],
+  ])(
+    '%s',
+    async (_, count, text) => {
+      await fill(count, (i) => `{"id":${FIRST + i},"text":"${i} ${text}"}`);
+      const places = [0, 1, count / 4, count / 2, Math.max(0, count - 250), count - 2, count - 1];
+      const ids = places.map((place) => FIRST + Math.floor(place));
+      for (const id of ids) {
+        await store.page(USER, 500, id);
+        const { memo } = (await store.edit(USER, id, { pin: true })) as { memo: string };
+        const version = versionOf(parseMemo(memo));
+        expect((await store.edit(USER, id, { text: `x${id}` }, version)).status).toBe('done');
+        expect((await store.edit(USER, id, { text: parseMemo(memo).text })).status).toBe('done');
+        expect((await store.remove(USER, id)).status).toBe('done');
+        expect(await store.find(USER, id)).toBeUndefined();
+        expect((await store.restore(USER, id)).status).toBe('done');
+      }
+      expect(await redis.llen(KEY)).toBe(count);
+      // Those that are pinned stand all over the list.
+      for (let i = 0; i < 90; i++) {
+        await store.edit(USER, FIRST + Math.floor((i * count) / 90), { pin: true });
+      }
+      expect((await store.pinned(USER)).length).toBeGreaterThan(0);
+      // A few at a time, where they are long.
+      const [looked] = (await redis.memos(KEY, 'find', ...ids, ...ids, ...ids)) as [number];
+      if (text.length > 8000) expect(looked).toBeLessThan(7);
+      const added = [
+        await store.append(USER, 'new', 'a', { refuseRepeat: true }),
+        await store.append(USER, 'new', 'b', { refuseRepeat: true }),
+        await store.append(USER, 'new', 'a'),
+      ];
+      expect(added.map(({ status }) => status)).toEqual(['created', 'repeated', 'existing']);
+      expect(await store.remove(USER, 5)).toEqual({ status: 'missing' });
+      expect((await store.search(USER, () => false, 50)).memos).toEqual([]);
+    },
+    120_000,
+  );
+});
+
+describe('numbering', () => {
+  const many = (what: string, count: number) => what.repeat(count);
+
+  test.each([
+    ['spaces inside', `{"a":"${many(' ', 20_000)}"}`],
+    ['spaces and nothing else', `{${many(' ', 200_000)}`],
+    ['spaces inside and at the end', `{"a":"${many(' ', 20_000)}"} `],
+    ['spaces at the end', `{"a":1}${many(' ', 200_000)}`],
+    ['spaces before each token', `{${many('"id"  ', 30_000)}}`],
+    ['8,000 ids', `{${Array.from({ length: 8000 }, () => '"id": 1')}}`],
+    ['34,000 ids', `{${Array.from({ length: 34_000 }, () => '"id": 1')}}`],
+    ['ids deep inside', `{${Array.from({ length: 15_000 }, () => '"a":{"id":1}')}}`],
+    ['brackets', `{"a":${many('[', 110_000)}${many(']', 110_000)},"\\u0069d":1}`],
+    ['quotes', many('"', 240_000)],
+    ['quotes in an object', `{${many('"', 240_000)}`],
+    ['backslashes', `{"id": "${many('\\', 240_000)}`],
+    ['escapes', `{"id": "${many('\\u0000', 40_000)}"}`],
+    ['no object', many('\0', 240_000)],
+    ['a megabyte of ids', `{${Array.from({ length: 120_000 }, () => '"id": 1')}}`],
+    ['a megabyte', `{"text": "${many('x', 1 << 20)}"}`],
+  ])('what has %s', async (_, element) => {
+    await redis.rpush(KEY, element, '{"text": "b"}', element);
+    expect((await store.page(USER, 10)).memos.length).toBeGreaterThan(0);
+    const list = await redis.lrange(KEY, 0, -1);
+    expect(list.map((memo) => parseMemo(memo).id)).toEqual([1, 2, 3]);
+    // Names are changed a few thousand at once.
+    const steps = /cmdstat_lset:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1];
+    const changed = list[0]!.split('"_id"').length - 1;
+    expect(Number(steps)).toBeGreaterThanOrEqual(3 + 2 * Math.floor(changed / 10_000));
+  });
+
+  test.each([
+    ['300,000 of them', 300_000, (i: number) => `{"text": "${i}"}`],
+    ['20,000 with ids', 20_000, (i: number) => `{"id": 1, "text": "${i}"}`],
+    ['20,000 with a node each', 20_000, (i: number) => `{"text": "${i}${'x'.repeat(8200)}"}`],
+    ['300 of the longest', 300, (i: number) => `{"text": "${i}${'x'.repeat(240_000)}"}`],
+  ])(
+    '%s',
+    async (_, count, make) => {
+      await fill(count, make);
+      expect((await store.append(USER, 'new')).status).toBe('created');
+      const ids = [0, 1, count / 2, count - 1].map(Math.floor);
+      for (const i of ids) {
+        expect(parseMemo((await redis.lindex(KEY, i))!).id).toBe(i + 1);
+      }
+      expect(await redis.llen(KEY)).toBe(count + 1);
+    },
+    120_000,
+  );
+
+  test('a number that is taken by 300,000 others', async () => {
+    await fill(1, () => '{"text": "old"}');
+    await store.page(USER, 1);
+    await store.remove(USER, 1);
+    await fill(300_000, (i) => `{"id":${i + 1},"text":"${i}"}`);
+    const { memo } = (await store.restore(USER, 1)) as { memo: string };
+    expect(parseMemo(memo)).toMatchObject({ id: 300_001, text: 'old' });
+  });
+});
+
+test('limiting takes no time at all', async () => {
+  const limiter = createRateLimiter(redis);
+  for (let i = 0; i < 200; i++) await limiter.take(`user:${USER}:writes`, 120);
+  const slowest = /cmdstat_evalsha:.*usec_per_call=([\d.]+)/.exec(await redis.info('commandstats'));
+  expect(Number(slowest?.[1])).toBeLessThan(1000);
+});

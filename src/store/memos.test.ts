@@ -1,0 +1,1269 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { PINS, TRASH_BYTES, TRASH_ENTRIES } from '../memo/bounds.ts';
+import { findIds } from '../memo/foreign.ts';
+import { connect, newId } from '../testing/app.ts';
+import { connectTo, startOwnRedis } from '../testing/stage.ts';
+import {
+  createMemoStore,
+  joinMembers,
+  type MemoStore,
+  parseMemo,
+  type Stored,
+  setMembers,
+  versionOf,
+} from './memos.ts';
+
+const redis = connect();
+const store = createMemoStore(redis);
+
+const decode = (memo: Uint8Array) => new TextDecoder().decode(memo);
+const lengthOf = (memos: Uint8Array[]) => joinMembers(memos).byteLength;
+const idOf = (memo: Stored) => parseMemo(memo).id;
+const listOf = (user: string) => redis.lrange(`user:${user}:memos`, 0, -1);
+const trashOf = (user: string) => redis.lrange(`user:${user}:trash`, 0, -1);
+/** Elements as a hand in Redis, or memo.py, adds them. */
+async function push(user: string, elements: string[], kind = 'memos') {
+  for (let i = 0; i < elements.length; i += 2000) {
+    await redis.rpush(`user:${user}:${kind}`, ...elements.slice(i, i + 2000));
+  }
+}
+const textsOf = async (user: string) => (await listOf(user)).map((memo) => parseMemo(memo).text);
+
+/** Adds a memo and returns its id. */
+async function add(user: string, text: string): Promise<number> {
+  const added = await store.append(user, text);
+  if (added.status !== 'created') throw new Error(added.status);
+  return idOf(added.memo);
+}
+
+/** What memo.py's `rdb.rpush(key, json.dumps(…))` stores. */
+const pythonMemo = (text: string) =>
+  JSON.stringify({ text })
+    .replace('":', '": ')
+    .replace(/[\u0080-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+describe('writing', () => {
+  test('a memo is stored with its creation time by Redis as id, first of its members', async () => {
+    const user = newId();
+    const [seconds, micros] = await redis.time();
+    const before = Number(seconds) * 1e6 + Number(micros);
+    const id = await add(user, '장보기');
+    expect(id).toBeGreaterThan(before);
+    expect(id).toBeLessThan(before + 10e6);
+    expect(await listOf(user)).toEqual([`{"id":${id},"text":"장보기"}`]);
+  });
+
+  test('ids ascend even when Redis’s clock was ahead', async () => {
+    const user = newId();
+    const future = 4_000_000_000_000_000;
+    await redis.rpush(`user:${user}:memos`, `{"id":${future},"text":"미래"}`);
+    expect(await add(user, '지금')).toBe(future + 1);
+  });
+
+  test('the same key never makes a second memo, and never swallows another text', async () => {
+    const user = newId();
+    const first = await store.append(user, '한 번', 'k"1\\');
+    expect(first.status).toBe('created');
+    expect(await store.append(user, '한 번', 'k"1\\')).toEqual({ ...first, status: 'existing' });
+    expect(await store.append(user, '다른 글', 'k"1\\')).toEqual({ status: 'key reused' });
+    expect((await store.append(user, '한 번', 'k2')).status).toBe('created');
+    expect(await textsOf(user)).toEqual(['한 번', '한 번']);
+  });
+
+  test('a key inside a memo’s text is not taken for the memo’s key', async () => {
+    const user = newId();
+    await add(user, 'x","key":"mine');
+    await add(user, '"key":"mine"');
+    expect((await store.append(user, '글', 'mine')).status).toBe('created');
+  });
+});
+
+describe('reading', () => {
+  test('pages lead from the newest to the oldest, each memo once', async () => {
+    const user = newId();
+    const ids: number[] = [];
+    for (let i = 0; i < 7; i++) ids.unshift(await add(user, `${i}`));
+    const first = await store.page(user, 3);
+    const second = await store.page(user, 3, first.next);
+    const third = await store.page(user, 3, second.next);
+    expect([first, second, third].map(({ memos }) => memos.map(idOf))).toEqual([
+      ids.slice(0, 3),
+      ids.slice(3, 6),
+      ids.slice(6),
+    ]);
+    expect(third.next).toBeUndefined();
+  });
+
+  test('a cursor works after its memo was deleted', async () => {
+    const user = newId();
+    const [a, b] = [await add(user, 'a'), await add(user, 'b'), await add(user, 'c')];
+    await store.remove(user, b);
+    expect((await store.page(user, 10, b)).memos.map(idOf)).toEqual([a]);
+  });
+
+  test('all memos come in chunks, without what was added meanwhile', async () => {
+    const user = newId();
+    await redis.rpush(
+      `user:${user}:memos`,
+      ...Array.from({ length: 1200 }, (_, i) => pythonMemo(`${i}`)),
+    );
+    const texts: string[] = [];
+    for await (const chunk of store.all(user)) {
+      const memos = JSON.parse(`[${decode(chunk)}]`);
+      expect(memos.length).toBeLessThanOrEqual(500);
+      texts.push(...memos.map(({ text }: { text: string }) => text));
+      await add(user, 'meanwhile');
+    }
+    expect(texts).toEqual(Array.from({ length: 1200 }, (_, i) => `${1199 - i}`));
+  });
+
+  test('all of them have no empty part, also when the last is deleted meanwhile', async () => {
+    const user = newId();
+    await redis.rpush(`user:${user}:memos`, ...Array.from({ length: 501 }, () => pythonMemo('a')));
+    const all = store.all(user);
+    expect((await all.next()).value!.byteLength).toBeGreaterThan(0);
+    await redis.lpop(`user:${user}:memos`);
+    expect(await all.next()).toEqual({ done: true, value: undefined });
+  });
+
+  test('nobody has memos who has written none', async () => {
+    const user = newId();
+    expect(await store.page(user, 10)).toEqual({ memos: [] });
+    expect(await store.find(user, 1)).toBeUndefined();
+    expect(await store.pinned(user)).toEqual([]);
+  });
+});
+
+describe('memo.py’s elements', () => {
+  test('an old list gets 1, 2, 3…, in place, keeping every other byte', async () => {
+    const user = newId();
+    const old = [pythonMemo('하나'), '{"text": "둘", "n": [], "big": 12345678901234567890}', '{}'];
+    await redis.rpush(`user:${user}:memos`, ...old);
+    await store.page(user, 10);
+    expect(await listOf(user)).toEqual([
+      '{"id":1,"text": "\\ud558\\ub098"}',
+      '{"id":2,"text": "둘", "n": [], "big": 12345678901234567890}',
+      '{"id":3}',
+    ]);
+  });
+
+  test('those that appear after ours get the present time, in their order', async () => {
+    const user = newId();
+    const first = await add(user, 'ours');
+    await redis.rpush(`user:${user}:memos`, pythonMemo('a'), pythonMemo('b'));
+    const second = await add(user, 'ours again');
+    const ids = (await listOf(user)).map(idOf);
+    expect(await textsOf(user)).toEqual(['ours', 'a', 'b', 'ours again']);
+    expect(ids).toEqual([...ids].sort((x, y) => x - y));
+    expect(ids[1]).toBeGreaterThan(first);
+    expect(ids[2]).toBeLessThan(second);
+  });
+
+  test('an "id" of their own is kept under another name, so that ours is the one that counts', async () => {
+    const user = newId();
+    await redis.rpush(`user:${user}:memos`, '{"id": 7, "text": "\\"id\\": 8, {\\"id\\": 9}"}');
+    const { memos } = await store.page(user, 10);
+    expect(JSON.parse(decode(memos[0]!))).toEqual({ id: 1, _id: 7, text: '"id": 8, {"id": 9}' });
+  });
+
+  test('an "id" deeper inside is theirs, and white space around does no harm', async () => {
+    const user = newId();
+    const elements = [
+      ' {"a": {"id": 1, "b": ["{", {"id": 2}]}, "s": "x\\\\", "id": 3, "t": "\\"id\\": 4"} \n',
+      '{"text": "끝에 빈칸"}  ',
+    ];
+    await redis.rpush(`user:${user}:memos`, ...elements);
+    await store.page(user, 10);
+    await store.remove(user, 2);
+    await store.restore(user, 2);
+    expect((await listOf(user)).map((memo) => JSON.parse(memo))).toEqual([
+      { id: 1, a: { id: 1, b: ['{', { id: 2 }] }, s: 'x\\', _id: 3, t: '"id": 4' },
+      { id: 2, text: '끝에 빈칸' },
+    ]);
+  });
+
+  test('what is no object, or has no text, is shown and not lost', async () => {
+    const user = newId();
+    await redis.rpush(`user:${user}:memos`, 'plain', '{"memo": 1}', '{broken', '["a"]');
+    const { memos } = await store.page(user, 10);
+    expect(memos.map((memo) => parseMemo(memo).text)).toEqual([
+      '["a"]',
+      '{"id":3,broken',
+      '{"id":2,"memo": 1}',
+      'plain',
+    ]);
+  });
+
+  test('a hundred thousand of them are numbered, many others’ turns in between', async () => {
+    const user = newId();
+    const memos = Array.from({ length: 100_000 }, (_, i) => pythonMemo(`${i}`));
+    await push(user, memos);
+    let isDone = false;
+    const adding = add(user, 'new').finally(() => {
+      isDone = true;
+    });
+    const other = connect();
+    let turns = 0;
+    for (; !isDone; turns++) await other.ping();
+    const id = await adding;
+    expect(turns).toBeGreaterThan(100);
+    expect(await redis.llen(`user:${user}:memos`)).toBe(100_001);
+    expect(parseMemo((await store.find(user, 50_000))!).text).toBe('49999');
+    expect(parseMemo((await store.find(user, id))!).text).toBe('new');
+    await redis.unlink(`user:${user}:memos`);
+  });
+
+  test.each([
+    ['"\\u0069d"', 'escaped'],
+    ['"i\\u0064"', 'escaped'],
+    ['"\\u0069\\u0064"', 'escaped'],
+    ['"id"', 'plain'],
+  ])('an id that is written as %s is kept under another name, too', async (name) => {
+    const user = newId();
+    await redis.rpush(`user:${user}:memos`, `{"text": "a", ${name}: 9, "b": {${name}: 8}}`);
+    expect((await store.edit(user, 1, { text: 'b' })).status).toBe('done');
+    const memo = JSON.parse((await listOf(user))[0]!);
+    expect(memo).toMatchObject({ id: 1, _id: 9, text: 'b', b: { id: 8 } });
+  });
+
+  // A text of nothing that needs an escape; members that do.
+  const blank = fc.string({ unit: fc.constantFrom(' ', '\t', '\n', '\r'), maxLength: 3 });
+  const foreignName = fc.constantFrom(
+    '"id"',
+    '"\\u0069d"',
+    '"_id"',
+    '"text"',
+    '"\\u0074ext"',
+    '"a"',
+  );
+  const foreignValue = fc.oneof(
+    fc.jsonValue({ maxDepth: 2 }).map((value) => JSON.stringify(value)),
+    fc.constantFrom(
+      '"id"',
+      '{"id": 1}',
+      '[{"id" : 1}]',
+      '"\\u0069d"',
+      '1.0',
+      '12345678901234567890',
+    ),
+  );
+  const foreignObject = fc
+    .tuple(
+      blank,
+      fc.array(fc.tuple(blank, foreignName, blank, foreignValue, blank), { maxLength: 4 }),
+      blank,
+    )
+    .map(([before, members, after]) => {
+      const inner = members.map(([a, name, b, value, c]) => `${a}${name}${b}:${value}${c}`);
+      return `${before}{${inner}}${after}`;
+    });
+  const broken = fc
+    .array(
+      fc.constantFrom(
+        '{',
+        '}',
+        '[',
+        '"',
+        '\\',
+        ' ',
+        '"id":',
+        '"id"',
+        '\\u0069',
+        ',',
+        '한',
+        '\u0000',
+      ),
+      {
+        maxLength: 12,
+      },
+    )
+    .map((pieces) => pieces.join(''));
+
+  test('whatever they are, who reads JSON sees the same as before, but for the ids', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(foreignObject, { minLength: 1, maxLength: 8 }),
+        async (elements) => {
+          const user = newId();
+          await redis.rpush(`user:${user}:memos`, ...elements);
+          const read = (await store.page(user, 100)).memos.map(decode).reverse();
+          expect(await listOf(user)).toEqual(read);
+          const without = ({ id, _id, ...others }: Record<string, unknown>) => others;
+          for (const [i, element] of elements.entries()) {
+            const [before, after] = [element, read[i]!].map((json) => JSON.parse(json));
+            expect(after.id).toBe(i + 1);
+            expect(without(after)).toEqual(without(before));
+            if (!('_id' in before)) expect(after._id).toEqual(before.id);
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  test('what is no JSON loses nothing, either, and stands in nobody’s way', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(broken, { minLength: 1, maxLength: 8 }), async (elements) => {
+        const user = newId();
+        await redis.rpush(`user:${user}:memos`, ...elements);
+        const id = await add(user, 'ours');
+        const list = await listOf(user);
+        expect(list.map(idOf)).toEqual([...elements.keys()].map((i) => i + 1).concat(id));
+        for (const [i, element] of elements.entries()) {
+          if (!/^\s*\{/.test(element)) {
+            expect(parseMemo(list[i]!).text).toBe(element);
+            continue;
+          }
+          const left = list[i]!.replace(/^\{"id":\d+,?/, '').replaceAll('_', '');
+          expect(left).toBe(element.trim().slice(1).trimStart());
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('bytes that are no UTF-8 stay, and an id among them is found', async () => {
+    const user = newId();
+    const latin1 = [' {"id": 7, "t": "\xe9\xff"} ', 'caf\xe9', '{"t": "\xe9\xff"}', '\0"\\\n'];
+    await redis.rpush(`user:${user}:memos`, ...latin1.map((it) => Buffer.from(it, 'latin1')));
+    await store.page(user, 1);
+    const list = await redis.lrangeBuffer(`user:${user}:memos`, 0, -1);
+    expect(list.map((it) => it.toString('latin1'))).toEqual([
+      '{"id":1,"_id": 7, "t": "\xe9\xff"}',
+      '{"id":2,"text":"caf\xe9"}',
+      '{"id":3,"t": "\xe9\xff"}',
+      '{"id":4,"text":"\\u0000\\"\\\\\\n"}',
+    ]);
+  });
+
+  describe('more than one script may number', () => {
+    const key = (user: string) => `user:${user}:memos`;
+    /** Every fifth with an id of its own, which the script has to ask about. */
+    const old = (count: number, from = 0) =>
+      Array.from({ length: count }, (_, i) =>
+        i % 5 === 3 ? `{"id": 5, "text": "${from + i}"}` : pythonMemo(`${from + i}`),
+      );
+    /** One step, as a server does it that is killed right after. */
+    const step = (user: string) => redis.memos(key(user), 'page', '', 1);
+    const giveIds = async (user: string) => {
+      const [, ...unknown] = (await redis.memosBuffer(key(user), 'assign_ids')) as [
+        number,
+        ...Buffer[],
+      ];
+      const given = unknown.flatMap((it) => [it, findIds(it).join()]);
+      await redis.memosBuffer(key(user), 'assign_ids', ...given);
+    };
+    /** Ids ascend, those without stand at the tail, and who reads JSON sees memos. */
+    async function expectOrder(user: string): Promise<number[]> {
+      const list = await listOf(user);
+      const ids = list.map(idOf);
+      const numbered = ids.filter((id) => !Number.isNaN(id));
+      expect(ids.slice(numbered.length).every(Number.isNaN)).toBe(true);
+      expect(numbered).toEqual([...new Set(numbered)].sort((a, b) => a - b));
+      expect(list.map((memo) => JSON.parse(memo).text)).toEqual(list.map((_, i) => `${i}`));
+      for (const [i, memo] of list.slice(0, numbered.length).entries()) {
+        expect(JSON.parse(memo).id).toBe(ids[i]);
+      }
+      return ids;
+    }
+
+    test('are in order after every step, and those that nothing dates count on', async () => {
+      const user = newId();
+      await push(user, old(1800));
+      let steps = 0;
+      for (; (await step(user)) === -1; steps++) {
+        await giveIds(user);
+        await expectOrder(user);
+        // memo.py goes on, meanwhile.
+        if (steps === 1) await push(user, old(10, 1800));
+      }
+      expect(steps).toBeGreaterThan(3);
+      expect(await expectOrder(user)).toEqual(Array.from({ length: 1810 }, (_, i) => i + 1));
+      // Nothing of it is left in what is stored: those that come later are dated.
+      expect((await listOf(user)).filter((memo) => /^\{"id":\d+ /.test(memo))).toEqual([]);
+      await push(user, old(2, 1810));
+      await store.page(user, 1);
+      const [last, first] = (await expectOrder(user)).slice(-2).reverse();
+      expect(first).toBeGreaterThan(1.7e15);
+      expect(last).toBe(first! + 1);
+    });
+
+    test('get their times in their order after ours', async () => {
+      const user = newId();
+      const future = 4_000_000_000_000_000;
+      await redis.rpush(key(user), `{"id":${future},"text":"0"}`);
+      await push(user, old(1200, 1));
+      await step(user);
+      await giveIds(user);
+      await expectOrder(user);
+      await store.page(user, 1);
+      const ids = await expectOrder(user);
+      expect(ids).toEqual(ids.map((_, i) => future + i));
+    });
+
+    test('get the same by several servers at once, one of which is killed in the middle', async () => {
+      const user = newId();
+      await push(user, old(3000));
+      await step(user);
+      const stores = Array.from({ length: 3 }, () => createMemoStore(connect()));
+      const [, , , added] = await Promise.all([
+        stores[0]!.page(user, 10),
+        stores[1]!.find(user, 2000),
+        redis.rpush(key(user), pythonMemo('3000'), pythonMemo('3001')),
+        stores[2]!.append(user, '3002'),
+      ]);
+      expect(added.status).toBe('created');
+      const ids = await expectOrder(user);
+      expect(ids.slice(0, -1)).toEqual(Array.from({ length: 3002 }, (_, i) => i + 1));
+      expect(ids.at(-1)).toBeGreaterThan(1.7e15);
+    });
+  });
+});
+
+describe('editing', () => {
+  test('changes the text, dates the change, and keeps place, id and unknown members', async () => {
+    const user = newId();
+    await redis.rpush(`user:${user}:memos`, '{"text": "a", "tags": [], "n": 1.0}', pythonMemo('b'));
+    await store.page(user, 1);
+    const outcome = await store.edit(user, 1, { text: 'A' }, 1);
+    const [first, second] = await listOf(user);
+    const { edited } = parseMemo(first!);
+    expect(first).toBe(`{"id":1,"text":"A","tags":[],"n":1.0,"edited":${edited}}`);
+    expect(edited).toBeGreaterThan(1.7e15);
+    expect(outcome).toEqual({ status: 'done', memo: first });
+    expect(second).toBe('{"id":2,"text": "b"}');
+  });
+
+  test('an edit of an old version changes nothing and shows the present memo', async () => {
+    const user = newId();
+    const id = await add(user, 'first');
+    await store.edit(user, id, { text: 'theirs' }, id);
+    const present = (await store.find(user, id))!;
+    expect(await store.edit(user, id, { text: 'mine' }, id)).toEqual({
+      status: 'changed',
+      memo: present,
+    });
+    expect(await listOf(user)).toEqual([present]);
+    const version = versionOf(parseMemo(present));
+    expect((await store.edit(user, id, { text: 'merged' }, version)).status).toBe('done');
+  });
+
+  test('the same edit sent again is done already', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    const once = await store.edit(user, id, { text: 'b' }, id);
+    expect(await store.edit(user, id, { text: 'b' }, id)).toEqual(once);
+  });
+
+  test('of two edits of one version, one is done and one is told', async () => {
+    const user = newId();
+    const id = await add(user, '0');
+    const outcomes = await Promise.all(
+      ['a', 'b', 'c', 'd'].map((text) => store.edit(user, id, { text }, id)),
+    );
+    expect(outcomes.map(({ status }) => status).sort()).toEqual([
+      'changed',
+      'changed',
+      'changed',
+      'done',
+    ]);
+  });
+
+  test('a pin leaves the version alone, so it never spoils an edit', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    await store.edit(user, id, { pin: true });
+    expect((await store.edit(user, id, { text: 'b' }, id)).status).toBe('done');
+    expect(parseMemo((await store.find(user, id))!)).toMatchObject({ text: 'b', pin: true });
+  });
+
+  test('an unknown memo is missing', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    for (const unknown of [1, id - 1, id + 1, Number.MAX_SAFE_INTEGER]) {
+      expect(await store.edit(user, unknown, { text: 'x', pin: true })).toEqual({
+        status: 'missing',
+      });
+    }
+    expect(await textsOf(user)).toEqual(['a']);
+    expect(await redis.exists(`user:${user}:pins`)).toBe(0);
+  });
+});
+
+describe('a person’s storage', () => {
+  const LIMIT = 300 * 1024;
+  const limited = () => createMemoStore(redis, { storagePerPerson: LIMIT });
+  const NO_ROOM = { status: 'no room' };
+  const text = (character: string, length = 5000) => character.repeat(length);
+  const bytesOf = async (user: string) => {
+    const keys = ['memos', 'trash'].map((kind) => `user:${user}:${kind}`);
+    const sizes = await Promise.all(keys.map((key) => redis.memory('USAGE', key, 'SAMPLES', 0)));
+    return sizes.reduce<number>((sum, bytes) => sum + (bytes ?? 0), 0);
+  };
+  const everythingOf = async (user: string) => [await listOf(user), await trashOf(user)];
+
+  /** Adds memos of 5 KB until there is no room for another. */
+  async function fill(store: MemoStore, user: string): Promise<number[]> {
+    const ids: number[] = [];
+    for (;;) {
+      const added = await store.append(user, text('x'));
+      if (added.status !== 'created') {
+        expect(added).toEqual(NO_ROOM);
+        return ids;
+      }
+      ids.push(idOf(added.memo));
+    }
+  }
+
+  test('takes no memo beyond its limit, and nobody else’s is full', async () => {
+    const [user, other] = [newId(), newId()];
+    const store = limited();
+    await fill(store, user);
+    const before = await everythingOf(user);
+    expect(await bytesOf(user)).toBeLessThanOrEqual(LIMIT);
+    expect(await bytesOf(user)).toBeGreaterThan(LIMIT - 15_000);
+    // Also on another server, which has added nothing.
+    expect(await limited().append(user, text('y'))).toEqual(NO_ROOM);
+    expect(await everythingOf(user)).toEqual(before);
+    expect((await store.append(user, 'short')).status).toBe('created');
+    expect((await store.append(other, text('y'))).status).toBe('created');
+  });
+
+  test('has no limit of 0 bytes', async () => {
+    const user = newId();
+    for (const options of [{ storagePerPerson: 0 }, {}]) {
+      const added = await createMemoStore(redis, options).append(user, text('x', LIMIT));
+      expect(added.status).toBe('created');
+    }
+  });
+
+  test('that is full still knows the memo of a key', async () => {
+    const user = newId();
+    const store = limited();
+    const first = await store.append(user, text('a'), 'key');
+    await fill(store, user);
+    expect(await store.append(user, text('a'), 'key')).toEqual({ ...first, status: 'existing' });
+    expect(await store.append(user, text('b'), 'key')).toEqual({ status: 'key reused' });
+    expect(await store.append(user, text('a'), 'new')).toEqual(NO_ROOM);
+  });
+
+  test('that is full takes no longer text, but whatever makes none longer', async () => {
+    const user = newId();
+    const store = limited();
+    const [id, second, third] = (await fill(store, user)) as [number, number, number];
+    const before = await everythingOf(user);
+    expect(await store.edit(user, id, { text: text('x', 12_000), pin: true })).toEqual(NO_ROOM);
+    // As many characters, but more bytes.
+    expect(await store.edit(user, id, { text: text('한') })).toEqual(NO_ROOM);
+    expect(await everythingOf(user)).toEqual(before);
+    expect(await store.pinned(user)).toEqual([]);
+    for (const change of [
+      { text: text('y') },
+      { text: text('z', 4999) },
+      { pin: true },
+      { pin: false },
+    ]) {
+      expect((await store.edit(user, id, change)).status).toBe('done');
+    }
+    expect(await store.edit(user, id, { text: text('x', 20_000) }, id)).toMatchObject({
+      status: 'changed',
+    });
+    expect((await store.remove(user, second)).status).toBe('done');
+    expect((await store.restore(user, second)).status).toBe('done');
+    for (const it of [second, third]) await store.remove(user, it);
+    // The trash counts, too.
+    expect(await store.append(user, text('x'))).toEqual(NO_ROOM);
+    for (const it of [second, third]) expect(await store.purge(user, it)).toBe(true);
+    expect((await store.append(user, text('x'))).status).toBe('created');
+  });
+
+  test('that memo.py has overfilled takes no byte more, but dates a change', async () => {
+    const user = newId();
+    const store = limited();
+    await redis.rpush(`user:${user}:memos`, pythonMemo('- [ ] a'), pythonMemo(text('x', LIMIT)));
+    expect(await store.append(user, 'a')).toEqual(NO_ROOM);
+    expect(await store.edit(user, 1, { text: '- [ ] ab' })).toEqual(NO_ROOM);
+    expect((await store.edit(user, 1, { text: '- [x] a' })).status).toBe('done');
+    expect(parseMemo((await listOf(user))[0]!).edited).toBeGreaterThan(1.7e15);
+  });
+
+  test('has room as soon as its trash is emptied', async () => {
+    const user = newId();
+    const store = limited();
+    for (const id of await fill(store, user)) await store.remove(user, id);
+    expect(await store.append(user, text('x'))).toEqual(NO_ROOM);
+    await store.empty(user);
+    expect((await fill(store, user)).length).toBeGreaterThan(40);
+  });
+
+  test('an edit counts by what it adds', async () => {
+    const user = newId();
+    const store = limited();
+    const id = await add(user, 'a');
+    for (let length = 0; length < 30; length++) {
+      expect((await store.edit(user, id, { text: text('x', length * 5000 + 1) })).status).toBe(
+        'done',
+      );
+    }
+    expect((await store.append(user, text('x', 100_000))).status).toBe('created');
+    expect(await store.append(user, text('x', 100_000))).toEqual(NO_ROOM);
+  });
+
+  test('is measured once for many memos', async () => {
+    const own = await startOwnRedis({ appendonly: 'no' });
+    const client = connectTo(own.url);
+    const measured = async () =>
+      Number(/cmdstat_memory\|usage:calls=(\d+)/.exec(await client.info('commandstats'))?.[1] ?? 0);
+    const store = createMemoStore(client, { storagePerPerson: LIMIT });
+    const user = newId();
+    for (let i = 0; i < 20; i++) await store.append(user, text('x'));
+    // The list, and the trash.
+    expect(await measured()).toBe(2);
+  });
+});
+
+describe('pins', () => {
+  test('pinned memos are found newest first, and go when unpinned or deleted', async () => {
+    const user = newId();
+    const ids = [await add(user, 'a'), await add(user, 'b'), await add(user, 'c')];
+    for (const id of ids) await store.edit(user, id, { pin: true });
+    expect((await store.pinned(user)).map(idOf)).toEqual([...ids].reverse());
+    await store.edit(user, ids[1]!, { pin: false });
+    await store.remove(user, ids[2]!);
+    expect((await store.pinned(user)).map(idOf)).toEqual([ids[0]]);
+    expect(await redis.smembers(`user:${user}:pins`)).toEqual([String(ids[0])]);
+  });
+
+  test('a pin comes back with a restored memo', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    await store.edit(user, id, { pin: true });
+    await store.remove(user, id);
+    await store.restore(user, id);
+    expect((await store.pinned(user)).map(idOf)).toEqual([id]);
+  });
+
+  test('the index is tidied of what a crash left in it', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    await redis.sadd(`user:${user}:pins`, id, 5);
+    expect(await store.pinned(user)).toEqual([]);
+    expect(await redis.exists(`user:${user}:pins`)).toBe(0);
+  });
+
+  test('there is a limit, and nothing is pinned beyond it', async () => {
+    const user = newId();
+    for (let i = 0; i < PINS; i++) {
+      await store.edit(user, await add(user, `${i}`), { pin: true });
+    }
+    const id = await add(user, 'one more');
+    expect(await store.edit(user, id, { pin: true })).toEqual({ status: 'too many pins' });
+    expect((await store.pinned(user)).length).toBe(PINS);
+    expect(parseMemo((await store.find(user, id))!).pin).toBe(false);
+  });
+
+  test('a memo whose place is tidied away and taken while it is pinned is one too many', async () => {
+    const user = newId();
+    const ids = Array.from({ length: PINS + 1 }, (_, i) => i + 1);
+    const late = ids.length;
+    const memos = ids.map((id) => `{"id":${id},"text":"${id}"${id < late ? ',"pin":true' : ''}}`);
+    await redis.rpush(`user:${user}:memos`, ...memos);
+    // A reader sees it in the index and not yet pinned, and the last other one is let in instead.
+    await redis.sadd(`user:${user}:pins`, ...ids.slice(0, -2));
+    let outcome: unknown;
+    const pinning = createMemoStore(connect())
+      .edit(user, late, { pin: true })
+      .then((it) => {
+        outcome = it;
+      });
+    const take = `return redis.call('SREM', KEYS[1], ARGV[1]) == 1
+      and redis.call('SADD', KEYS[1], ARGV[2])`;
+    let taken: unknown = null;
+    while (!taken && !outcome) {
+      taken = await redis.eval(take, 1, `user:${user}:pins`, late, late - 1);
+    }
+    await pinning;
+    expect([taken, outcome]).toEqual([1, { status: 'too many pins' }]);
+    expect((await listOf(user)).at(-1)).toBe(memos.at(-1));
+    expect((await store.pinned(user)).map(idOf)).toEqual(ids.slice(0, -1).toReversed());
+    expect(await redis.scard(`user:${user}:pins`)).toBe(PINS);
+  });
+
+  test('a restored memo that is one too many comes back without its pin', async () => {
+    const user = newId();
+    const [first, ...ids] = Array.from({ length: PINS + 1 }, (_, i) => i + 1) as [number];
+    const memos = [first, ...ids].map((id) => `{"id":${id},"text":"${id}"}`);
+    await redis.rpush(`user:${user}:memos`, ...memos);
+    await store.edit(user, first, { pin: true });
+    await store.remove(user, first);
+    for (const id of ids) await store.edit(user, id, { pin: true });
+    const outcome = await store.restore(user, first);
+    expect(outcome).toEqual({ status: 'done', memo: memos[0] });
+    expect((await listOf(user))[0]).toBe(memos[0]);
+    expect(await trashOf(user)).toEqual([]);
+    expect((await store.pinned(user)).map(idOf)).toEqual(ids.toReversed());
+    expect(await redis.scard(`user:${user}:pins`)).toBe(PINS);
+  });
+});
+
+describe('the trash', () => {
+  test('a deleted memo leaves the list for the trash, and comes back to its old place', async () => {
+    const user = newId();
+    const ids = [await add(user, 'a'), await add(user, 'b'), await add(user, 'c')];
+    const before = await listOf(user);
+    expect((await store.remove(user, ids[1]!)).status).toBe('done');
+    expect(await textsOf(user)).toEqual(['a', 'c']);
+    const [entry] = await trashOf(user);
+    expect(entry).toMatch(/^\{"id":\d+,"text":"b","deleted":\d{16}\}$/);
+    expect(await redis.ttl(`user:${user}:trash`)).toBeGreaterThan(29 * 24 * 3600);
+    expect(await store.restore(user, ids[1]!)).toEqual({ status: 'done', memo: before[1] });
+    expect(await listOf(user)).toEqual(before);
+    expect(await trashOf(user)).toEqual([]);
+  });
+
+  test('wherever in a long list it was, however long its neighbours, no other moves', async () => {
+    const user = newId();
+    const memos = Array.from({ length: 1000 }, (_, i) => {
+      // Those before the last of the long ones are not moved, nor are those with 200 after them.
+      const text = i % 100 === 50 ? '긴 글'.repeat(20_000) : `글 ${i}`;
+      return `{"id":${1e15 + i},"text":"${text}"}`;
+    });
+    await redis.rpush(`user:${user}:memos`, ...memos);
+    for (const i of [0, 1, 300, 499, 500, 501, 799, 800, 801, 949, 950, 951, 960, 998, 999]) {
+      const id = 1e15 + i;
+      expect((await store.remove(user, id)).status).toBe('done');
+      expect(await listOf(user)).toEqual(memos.toSpliced(i, 1));
+      expect((await store.restore(user, id)).status).toBe('done');
+      expect(await listOf(user)).toEqual(memos);
+    }
+    expect(await trashOf(user)).toEqual([]);
+  });
+
+  test('deleting and restoring again are done already; unknown memos are missing', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    expect((await store.remove(user, id)).status).toBe('done');
+    expect((await store.remove(user, id)).status).toBe('done');
+    expect((await store.restore(user, id)).status).toBe('done');
+    expect((await store.restore(user, id)).status).toBe('done');
+    expect(await store.remove(user, 5)).toEqual({ status: 'missing' });
+    expect(await store.restore(user, 5)).toEqual({ status: 'missing' });
+    expect(await textsOf(user)).toEqual(['a']);
+    expect(await trashOf(user)).toEqual([]);
+  });
+
+  test('a memo that was changed elsewhere is not deleted unseen', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    await store.edit(user, id, { text: 'b' });
+    expect((await store.remove(user, id, id)).status).toBe('changed');
+    expect(await textsOf(user)).toEqual(['b']);
+    expect(await trashOf(user)).toEqual([]);
+  });
+
+  test('a deletion that broke off half-way can be repeated, and leaves one copy', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    const [memo] = await listOf(user);
+    await redis.memos(`user:${user}:trash`, 'discard', 1000, 1e6, memo!);
+    expect((await store.remove(user, id)).status).toBe('done');
+    expect(await textsOf(user)).toEqual([]);
+    expect((await trashOf(user)).length).toBe(1);
+  });
+
+  test('restoring while a deletion is half-way never takes the only copy', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    const [memo] = await listOf(user);
+    await redis.memos(`user:${user}:trash`, 'discard', 1000, 1e6, memo!);
+    await store.restore(user, id);
+    await redis.memos(`user:${user}:memos`, 'remove', memo!); // the deletion's second half
+    expect((await trashOf(user)).length).toBe(1);
+    await store.restore(user, id);
+    expect(await textsOf(user)).toEqual(['a']);
+  });
+
+  test('when an emptied list was numbered anew, a restored memo gets a place beside', async () => {
+    const user = newId();
+    await redis.rpush(`user:${user}:memos`, pythonMemo('old'));
+    await store.page(user, 1);
+    await store.remove(user, 1);
+    await redis.rpush(`user:${user}:memos`, pythonMemo('new 1'), pythonMemo('new 2'));
+    await store.page(user, 1);
+    await store.restore(user, 1);
+    expect(await textsOf(user)).toEqual(['new 1', 'new 2', 'old']);
+    expect((await listOf(user)).map(idOf)).toEqual([1, 2, 3]);
+    expect(await trashOf(user)).toEqual([]);
+  });
+
+  test('takes the next free number among those that follow each other, once', async () => {
+    const user = newId();
+    await redis.rpush(`user:${user}:memos`, pythonMemo('old'));
+    await store.page(user, 1);
+    await store.remove(user, 1);
+    const numbers = Array.from({ length: 2000 }, (_, i) => i + 1);
+    await push(
+      user,
+      numbers.filter((n) => n !== 700).map((n) => `{"id":${n},"text":"${n}"}`),
+    );
+    const [trashed] = await trashOf(user);
+    const restored = { status: 'done', memo: '{"id":700,"text": "old"}' };
+    expect(await store.restore(user, 1)).toEqual(restored);
+    expect((await listOf(user)).map(idOf)).toEqual(numbers);
+    // Whose reply was lost.
+    await redis.rpush(`user:${user}:trash`, trashed!);
+    expect(await store.restore(user, 1)).toEqual(restored);
+    expect((await listOf(user)).map(idOf)).toEqual(numbers);
+  });
+
+  test('what was deleted more than 30 days ago is dropped; purging drops at once', async () => {
+    const user = newId();
+    const [seconds] = await redis.time();
+    const old = (Number(seconds) - 31 * 24 * 3600) * 1e6;
+    await redis.rpush(`user:${user}:trash`, `{"id":1,"text":"x","deleted":${old}}`);
+    expect(await store.restore(user, 1)).toEqual({ status: 'missing' });
+    const id = await add(user, 'a');
+    await store.remove(user, id);
+    expect((await trashOf(user)).map(idOf)).toEqual([id]);
+    expect(await store.purge(user, id)).toBe(true);
+    expect(await store.purge(user, id)).toBe(false);
+    expect(await trashOf(user)).toEqual([]);
+    expect((await store.restore(user, id)).status).toBe('missing');
+  });
+});
+
+describe('any text', () => {
+  const evil = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 300 }),
+    fc.constantFrom(
+      '</script><!-- ]]> \u2028\u2029',
+      '"\\"\\\\\u0000'.replace('\0', '\\u0000'),
+      '👩‍👩‍👧‍👦 é ﷽ ㅎㅏㄴ',
+      '\ufeff\u200b\u202eabc',
+    ),
+  );
+
+  test('survives writing, editing, deleting and restoring to the code point', async () => {
+    const user = newId();
+    await fc.assert(
+      fc.asyncProperty(evil, evil, async (text, other) => {
+        const id = await add(user, text);
+        expect(parseMemo((await store.find(user, id))!).text).toBe(text);
+        await store.edit(user, id, { text: other });
+        await store.remove(user, id);
+        await store.restore(user, id);
+        expect(parseMemo((await store.find(user, id))!).text).toBe(other);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('and so do members that we do not know, to the byte', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue()),
+        fc.nat(3),
+        evil,
+        (members, indent, text) => {
+          delete members.text;
+          const source = JSON.stringify({ ...members, text: 'old' }, null, indent);
+          const set = setMembers(source, new Map([['text', JSON.stringify(text)]]));
+          expect(JSON.parse(set)).toEqual({ ...JSON.parse(JSON.stringify(members)), text });
+        },
+      ),
+    );
+    expect(setMembers('{"a":1.0,"b" : [ ],"a":12345678901234567890}', new Map([['c', '1']]))).toBe(
+      '{"a":1.0,"b":[ ],"a":12345678901234567890,"c":1}',
+    );
+    expect(
+      setMembers(
+        '{"constructor":1,"x":2}',
+        new Map<string, string | undefined>([['x', undefined]]),
+      ),
+    ).toBe('{"constructor":1}');
+  });
+});
+
+describe('searching', () => {
+  const everything = () => true;
+  const has = (word: string) => (text: string) => text.includes(word);
+  const fill = async (user: string, texts: string[]) => {
+    await redis.rpush(`user:${user}:memos`, ...texts.map(pythonMemo));
+  };
+
+  test('leads from the newest hit to the oldest, each once, however they are spread', async () => {
+    const user = newId();
+    const texts = Array.from(
+      { length: 1700 },
+      (_, i) => `${i % 7 < 2 || i > 1500 ? '우유' : '달걀'} ${i}`,
+    );
+    await fill(user, texts);
+    for (const limit of [1, 40, 100, 200]) {
+      const found: string[] = [];
+      let before: number | undefined;
+      do {
+        const page = await store.search(user, has('우유'), limit, before);
+        found.push(...page.memos.map((memo) => parseMemo(memo).text));
+        expect(page.memos).toHaveLength(page.next === undefined ? page.memos.length : limit);
+        before = page.next;
+      } while (before !== undefined);
+      expect(found).toEqual(texts.filter(has('우유')).reverse());
+      if (limit === 1) expect(found).toHaveLength(629);
+    }
+  });
+
+  test('has no next page when the last hit is on this one', async () => {
+    const user = newId();
+    await fill(user, ['달걀', '우유', '우유', '달걀', '우유']);
+    expect((await store.search(user, has('우유'), 3)).next).toBeUndefined();
+    const { memos, next } = await store.search(user, has('우유'), 2);
+    expect([memos.map(idOf), next]).toEqual([[5, 3], 3]);
+    expect(await store.search(user, has('치즈'), 2)).toEqual({ memos: [] });
+    expect(await store.search(newId(), everything, 2)).toEqual({ memos: [] });
+  });
+
+  test('goes on from a hit that was deleted', async () => {
+    const user = newId();
+    await fill(user, ['우유', '우유', '우유']);
+    const { next } = await store.search(user, has('우유'), 1);
+    await store.remove(user, next!);
+    expect((await store.search(user, has('우유'), 5, next)).memos.map(idOf)).toEqual([2, 1]);
+  });
+
+  test('looks at the text, however it is stored, and at nothing else of a memo', async () => {
+    const user = newId();
+    await fill(user, ['우유']);
+    await store.append(user, '달걀', '우유');
+    await redis.rpush(`user:${user}:memos`, '{"text": "치즈", "tags": ["우유"]}');
+    const seen: string[] = [];
+    const matches = (text: string) => {
+      seen.push(text);
+      return has('우유')(text);
+    };
+    expect((await store.search(user, matches, 5)).memos.map(idOf)).toEqual([1]);
+    expect(seen).toEqual(['치즈', '달걀', '우유']);
+  });
+
+  test('ends with what was found when it is given up', async () => {
+    const user = newId();
+    await fill(
+      user,
+      Array.from({ length: 2000 }, (_, i) => `${i}`),
+    );
+    const controller = new AbortController();
+    let seen = 0;
+    const matches = (text: string) => {
+      seen++;
+      if (text === '1950') controller.abort();
+      return text === '1999' || text === '0';
+    };
+    const { memos, next } = await store.search(user, matches, 5, undefined, controller.signal);
+    expect([memos.map((memo) => parseMemo(memo).text), next]).toEqual([['1999'], undefined]);
+    expect(seen).toBeLessThan(2000);
+    expect((await store.search(user, matches, 5)).memos).toHaveLength(2);
+  });
+
+  test('lets others have their turn, also among the memos of one chunk', async () => {
+    const user = newId();
+    await fill(
+      user,
+      Array.from({ length: 50 }, () => '글'),
+    );
+    let turns = 0;
+    const others = setInterval(() => turns++, 1);
+    const slow = () => {
+      const end = performance.now() + 4;
+      while (performance.now() < end);
+      return false;
+    };
+    await store.search(user, slow, 5);
+    clearInterval(others);
+    expect(turns).toBeGreaterThan(5);
+  });
+
+  test('reads long memos a few at a time, and gives few of them a page, each once', async () => {
+    const user = newId();
+    const texts = Array.from({ length: 150 }, (_, i) => `${i} ${'x'.repeat(20_000)}`);
+    await fill(user, texts);
+    const watched = createMemoStore(connect());
+    const lengths: number[] = [];
+    const { page } = watched;
+    watched.page = async (...args) => {
+      const read = await page.apply(watched, args);
+      lengths.push(lengthOf(read.memos));
+      return read;
+    };
+    const found: string[] = [];
+    let before: number | undefined;
+    do {
+      const { memos, next } = await watched.search(user, everything, 200, before);
+      lengths.push(lengthOf(memos));
+      // None keeps more than itself of what was read.
+      for (const memo of memos) expect(memo.buffer.byteLength).toBe(memo.byteLength);
+      found.push(...memos.map((memo) => parseMemo(memo).text));
+      before = next;
+    } while (before !== undefined);
+    expect(found).toEqual([...texts].reverse());
+    // Half a megabyte, and the memo with which it is reached.
+    expect(Math.max(...lengths)).toBeLessThan(512 * 1024 + 21_000);
+  });
+});
+
+describe('looking into the trash', () => {
+  const DAY = 24 * 60 * 60 * 1e6; // µs
+  const entry = (id: number, deleted: number) => `{"id":${id},"text":"${id}","deleted":${deleted}}`;
+  const time = async () => Number((await redis.time())[0]) * 1e6;
+
+  test('shows what was deleted, the last deleted first, as it lies there', async () => {
+    const user = newId();
+    const ids = [await add(user, 'a'), await add(user, 'b'), await add(user, 'c')];
+    for (const index of [1, 2, 0]) await store.remove(user, ids[index]!);
+    const { memos: shown } = await store.trash(user, 10);
+    expect(shown.map(decode)).toEqual((await trashOf(user)).reverse());
+    expect(shown.map((memo) => parseMemo(memo))).toMatchObject([
+      { id: ids[0], text: 'a' },
+      { id: ids[2], text: 'c' },
+      { id: ids[1], text: 'b' },
+    ]);
+    const deleted = shown.map((memo) => parseMemo(memo).deleted!);
+    expect(deleted).toEqual([...deleted].sort((x, y) => y - x));
+    expect(await store.trash(newId(), 10)).toEqual({ memos: [] });
+  });
+
+  test('leads page by page from the last deleted to the first, each once, whatever goes meanwhile', async () => {
+    const user = newId();
+    const start = (await time()) - DAY;
+    await push(
+      user,
+      Array.from({ length: 25 }, (_, i) => entry(i + 1, start + i)),
+      'trash',
+    );
+    await redis.lset(`user:${user}:trash`, 0, entry(1, start - 30 * DAY));
+    const seen: number[] = [];
+    let before: number | undefined;
+    do {
+      const { memos, next } = await store.trash(user, 10, before);
+      expect(await store.countTrash(user)).toBe(24 - seen.length / 10);
+      seen.push(...memos.map(idOf));
+      if (next) expect(next).toBe(parseMemo(memos.at(-1)!).deleted);
+      // One that was seen, and the cursor itself, is gone when the next page is asked for.
+      await store.purge(user, idOf(memos.at(-1)!));
+      before = next;
+    } while (before !== undefined);
+    expect(seen).toEqual(Array.from({ length: 24 }, (_, i) => 25 - i));
+  });
+
+  test('has pages of few memos where these are long', async () => {
+    const user = newId();
+    const start = (await time()) - DAY;
+    const long = 'x'.repeat(100_000);
+    const entries = Array.from({ length: 20 }, (_, i) =>
+      entry(i + 1, start + i).replace('"text":"', `"text":"${long}`),
+    );
+    await push(user, entries, 'trash');
+    const first = await store.trash(user, 50);
+    expect(lengthOf(first.memos)).toBeLessThan(620_000);
+    const second = await store.trash(user, 50, first.next);
+    expect([...first.memos, ...second.memos].map(idOf)).toEqual(
+      Array.from({ length: first.memos.length + second.memos.length }, (_, i) => 20 - i),
+    );
+  });
+
+  test('shows nothing that is over 30 days old, which can be neither restored nor purged', async () => {
+    const user = newId();
+    const now = await time();
+    await redis.rpush(
+      `user:${user}:trash`,
+      '{"id":1,"text":"no date"}',
+      entry(2, now - 30 * DAY - 60e6),
+      entry(3, now - 30 * DAY + 3600e6),
+      entry(4, now),
+    );
+    expect((await store.trash(user, 10)).memos.map(idOf)).toEqual([4, 3]);
+    for (const id of [1, 2]) {
+      expect(await store.purge(user, id)).toBe(false);
+      expect(await store.restore(user, id)).toEqual({ status: 'missing' });
+    }
+    expect(await store.purge(user, 3)).toBe(true);
+    expect((await store.trash(user, 10)).memos.map(idOf)).toEqual([4]);
+  });
+
+  test('what was deleted, restored, changed and deleted again is there once, as it was last', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    await store.remove(user, id);
+    await store.restore(user, id);
+    await store.edit(user, id, { text: 'b', pin: true });
+    await store.remove(user, id);
+    const { memos: shown } = await store.trash(user, 10);
+    expect(shown.map((memo) => parseMemo(memo))).toMatchObject([{ id, text: 'b', pin: true }]);
+  });
+});
+
+describe('a full trash', () => {
+  const DAY = 24 * 60 * 60 * 1e6; // µs
+  const key = (user: string) => `user:${user}:trash`;
+  const time = async () => Number((await redis.time())[0]) * 1e6;
+  /** Entries with these texts, ids from 1 on, the last deleted a day ago. */
+  async function fill(user: string, texts: string[], age = DAY) {
+    const start = (await time()) - age;
+    const entries = texts.map(
+      (text, i) => `{"id":${i + 1},"text":"${text}","deleted":${start + i}}`,
+    );
+    for (const some of chunks(entries)) await redis.rpush(key(user), ...some);
+  }
+  const chunks = (entries: string[]) =>
+    Array.from({ length: Math.ceil(entries.length / 500) }, (_, i) =>
+      entries.slice(i * 500, i * 500 + 500),
+    );
+  const idsIn = async (user: string) => (await trashOf(user)).map(idOf);
+  const bytesOf = async (user: string) => (await redis.memory('USAGE', key(user), 'SAMPLES', 0))!;
+  const discard = async (user: string, text = 'a') => {
+    const id = await add(user, text);
+    expect((await store.remove(user, id)).status).toBe('done');
+    return id;
+  };
+
+  test('loses the oldest when one more comes than it may hold', async () => {
+    const user = newId();
+    await fill(
+      user,
+      Array.from({ length: TRASH_ENTRIES - 1 }, (_, i) => `${i}`),
+    );
+    const ids = await idsIn(user);
+    ids.push(await discard(user));
+    expect(await idsIn(user)).toEqual(ids);
+    ids.push(await discard(user), await discard(user));
+    expect(await idsIn(user)).toEqual(ids.slice(2));
+    expect(await store.restore(user, 2)).toEqual({ status: 'missing' });
+    expect((await store.restore(user, 3)).status).toBe('done');
+  });
+
+  test('loses as many of the oldest as more bytes come, and keeps the newest, however long it is', async () => {
+    const user = newId();
+    const long = 'x'.repeat(200_000);
+    await fill(
+      user,
+      Array.from({ length: 70 }, () => long),
+    );
+    expect(await store.countTrash(user)).toBe(70);
+    const added = await discard(user, 'y'.repeat(400_000));
+    expect(await bytesOf(user)).toBeLessThanOrEqual(TRASH_BYTES);
+    const ids = await idsIn(user);
+    expect(ids).toEqual([
+      ...Array.from({ length: ids.length - 1 }, (_, i) => 72 - ids.length + i),
+      added,
+    ]);
+    // No more than was needed, but for what Redis takes beside their own bytes.
+    expect(await bytesOf(user)).toBeGreaterThan(TRASH_BYTES - 500_000);
+    while ((await redis.memos(key(user), 'trash', TRASH_ENTRIES, 100_000, 0, '')) === -1);
+    expect(await idsIn(user)).toEqual([added]);
+  });
+
+  test.each([
+    ['500,000 entries', 500_000, 20],
+    ['20,000 long ones', 20_000, 9_000],
+    ['300 of the longest', 300, 240_000],
+  ])(
+    'of %s from before is trimmed at the first look, in no long step',
+    async (_, count, length) => {
+      // A Redis of its own, which fails the test when a script takes long.
+      const own = await startOwnRedis({ appendonly: 'no' });
+      const client = connectTo(own.url);
+      const user = newId();
+      const text = 'x'.repeat(length);
+      const start = (await time()) - DAY;
+      const size = Math.ceil(4e6 / (length + 60));
+      for (let i = 0; i < count; i += size) {
+        const entries = Array.from(
+          { length: Math.min(size, count - i) },
+          (_, j) => `{"id":${i + j + 1},"text":"${text}","deleted":${start + i + j}}`,
+        );
+        await client.rpush(key(user), ...entries);
+      }
+      const trash = createMemoStore(client);
+      // Not all of it at once.
+      expect(await client.memos(key(user), 'trash', TRASH_ENTRIES, TRASH_BYTES, 0, '')).toBe(-1);
+      expect(await trash.remove(user, 5e6)).toEqual({ status: 'missing' });
+      const ids = (await client.lrange(key(user), 0, -1)).map(idOf);
+      expect(ids).toEqual(ids.map((_, i) => count - ids.length + 1 + i));
+      expect(await client.memory('USAGE', key(user), 'SAMPLES', 0)).toBeLessThanOrEqual(
+        TRASH_BYTES,
+      );
+      expect(ids.length).toBeLessThanOrEqual(TRASH_ENTRIES);
+      expect(ids.length).toBeGreaterThan(
+        Math.min(TRASH_ENTRIES, (TRASH_BYTES * 0.8) / (length + 60)) - 2,
+      );
+      expect((await trash.restore(user, ids[0]!)).status).toBe('done');
+    },
+  );
+
+  test('gives each of its memos back, also where many are long', async () => {
+    const user = newId();
+    await fill(
+      user,
+      Array.from({ length: 250 }, (_, i) => (i % 2 ? `${i}` : 'x'.repeat(60_000))),
+    );
+    expect(await store.remove(user, 5_000_000)).toEqual({ status: 'missing' });
+    // One script looks at some of them.
+    const bounds = [TRASH_ENTRIES, TRASH_BYTES];
+    const [index] = (await redis.memos(key(user), 'discarded', ...bounds, 5e6, '')) as [number];
+    expect(index).toBeGreaterThan(100);
+    for (let id = 1; id <= 250; id++) {
+      expect((await store.restore(user, id)).status, `${id}`).toBe('done');
+    }
+    expect(await trashOf(user)).toEqual([]);
+    expect((await listOf(user)).map(idOf)).toEqual(Array.from({ length: 250 }, (_, i) => i + 1));
+  });
+
+  test('loses all that is over 30 days old at any look, however much it is', async () => {
+    const user = newId();
+    await fill(
+      user,
+      Array.from({ length: 3000 }, (_, i) => `${i}`),
+      30 * DAY + 60e6,
+    );
+    const id = await discard(user);
+    expect(await idsIn(user)).toEqual([id]);
+  });
+
+  test('keeps times of deletion that ascend, also when Redis’s clock was ahead', async () => {
+    const user = newId();
+    const future = 4_000_000_000_000_000;
+    await redis.rpush(key(user), `{"id":1,"text":"a","deleted":${future}}`);
+    await discard(user);
+    await Promise.all([discard(user, 'b'), discard(user, 'c'), discard(user, 'd')]);
+    const times = (await trashOf(user)).map((memo) => parseMemo(memo).deleted);
+    expect(times).toEqual(times.map((_, i) => future + i));
+  });
+});
+
+describe('emptying the trash', () => {
+  test('takes all that is in it, of this person only, and no memo of the list', async () => {
+    const [user, other] = [newId(), newId()];
+    for (const person of [user, other]) {
+      await add(person, 'kept');
+      await store.remove(person, await add(person, 'a'));
+      await store.remove(person, await add(person, 'b'));
+    }
+    const ids = (await trashOf(user)).map(idOf);
+    const theirs = await trashOf(other);
+    await store.empty(user);
+    expect(await redis.exists(`user:${user}:trash`)).toBe(0);
+    for (const id of ids) expect(await store.restore(user, id)).toEqual({ status: 'missing' });
+    expect(await textsOf(user)).toEqual(['kept']);
+    expect(await trashOf(other)).toEqual(theirs);
+  });
+
+  test('of nothing is nothing, and the next deletion finds it ready', async () => {
+    const user = newId();
+    await store.empty(user);
+    const id = await add(user, 'a');
+    await store.remove(user, id);
+    await store.empty(user);
+    await store.remove(user, await add(user, 'b'));
+    expect((await store.trash(user, 10)).memos.map((memo) => parseMemo(memo).text)).toEqual(['b']);
+    expect(await redis.ttl(`user:${user}:trash`)).toBeGreaterThan(29 * 24 * 3600);
+  });
+});

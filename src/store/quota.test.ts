@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import { connect, newId } from '../testing/app.ts';
+import { createQuota } from './quota.ts';
+
+const redis = connect();
+const LIMIT = 100_000;
+
+/** A quota of what a person's key takes, whose clock the tests move, and how often it has measured. */
+function createCounted(limit = LIMIT) {
+  const counted = { now: 0, measured: 0 };
+  const measure = async (user: string) => {
+    counted.measured++;
+    return (await redis.memory('USAGE', user, 'SAMPLES', 0)) ?? 0;
+  };
+  return { ...createQuota(limit, measure, () => counted.now), counted };
+}
+
+test('what is added is counted on top of what was measured', async () => {
+  const user = newId();
+  const quota = createCounted();
+  for (let i = 0; i < 7; i++) {
+    expect(await quota.hasRoom(user, 10_000)).toBe(true);
+    quota.add(user, 10_000);
+  }
+  expect(quota.counted.measured).toBe(1);
+  // Nothing of that is there: it is measured before anything is refused.
+  expect(await quota.hasRoom(user, 20_000)).toBe(true);
+  expect(quota.counted.measured).toBe(2);
+});
+
+test('it is refused by what is there, and not any more when that is gone', async () => {
+  const user = newId();
+  const quota = createCounted();
+  await redis.rpush(user, 'x'.repeat(70_000));
+  expect(await quota.hasRoom(user, 5000)).toBe(true);
+  expect(await quota.hasRoom(user, 50_000)).toBe(false);
+  expect(await quota.hasRoom(newId(), 50_000)).toBe(true);
+  await redis.del(user);
+  expect(await quota.hasRoom(user, 50_000)).toBe(true);
+});
+
+test('what others add is seen after a minute', async () => {
+  const user = newId();
+  const quota = createCounted();
+  expect(await quota.hasRoom(user, 1)).toBe(true);
+  await redis.rpush(user, 'x'.repeat(200_000));
+  quota.counted.now = 59_999;
+  expect(await quota.hasRoom(user, 1)).toBe(true);
+  expect(quota.counted.measured).toBe(1);
+  quota.counted.now = 60_000;
+  expect(await quota.hasRoom(user, 1)).toBe(false);
+  expect(quota.counted.measured).toBe(2);
+});
+
+test('the figures of many people are kept, not of all', async () => {
+  const quota = createCounted();
+  const people = Array.from({ length: 10_001 }, (_, i) => `${newId()}${i}`);
+  const [first, last] = [people[0]!, people.at(-1)!];
+  for (const person of people) await quota.hasRoom(person, 1);
+  quota.counted.measured = 0;
+  await quota.hasRoom(last, 1);
+  expect(quota.counted.measured).toBe(0);
+  await quota.hasRoom(first, 1);
+  expect(quota.counted.measured).toBe(1);
+});
+
+test('without a limit nothing is measured', async () => {
+  const quota = createCounted(0);
+  expect(await quota.hasRoom(newId(), Number.MAX_SAFE_INTEGER)).toBe(true);
+  expect(quota.counted.measured).toBe(0);
+});
