@@ -2,9 +2,10 @@
  * Nobody reads or changes what is not theirs. The requests are made from the app's own routes, so
  * that none can be forgotten: a new route fails here until it says what it is.
  */
+
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { parseMemo } from './store/memos.ts';
+import { parseMemo } from './memo/stored-memo.ts';
 import { createSessionStore } from './store/sessions.ts';
 import { connect, createTestApp, newId, ORIGIN } from './testing/app.ts';
 

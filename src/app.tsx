@@ -9,7 +9,8 @@ import { Problem, toProblem } from './http/problem.ts';
 import { answer, answerPage } from './http/respond.ts';
 import { LANGUAGES, type Language, MESSAGES, type ProblemCode } from './i18n/index.ts';
 import { SMALL_FLIGHT_BYTES } from './memo/bounds.ts';
-import { nextTurn } from './memo/yielding.ts';
+import { parseMemo, versionOf } from './memo/stored-memo.ts';
+import { yieldNow } from './memo/yielding.ts';
 import { accessLog } from './middleware/access-log.ts';
 import { commonHeaders } from './middleware/common-headers.ts';
 import { countFlight } from './middleware/flight.ts';
@@ -28,7 +29,6 @@ import { pageRoutes } from './routes/page.tsx';
 import { sessionRoutes } from './routes/sessions.tsx';
 import { readSettings, settingsRoutes } from './routes/settings.ts';
 import { trashRoutes } from './routes/trash.tsx';
-import { parseMemo, versionOf } from './store/memos.ts';
 import { randomToken } from './store/sessions.ts';
 
 /** The whole application; it owns nothing, and whoever made `deps` ends them. */
@@ -184,7 +184,7 @@ async function answerProblem(
   if (draft && draft.text.length > SMALL_FLIGHT_BYTES) {
     // Room is asked for before the page is made: `"` is six bytes of HTML.
     c.get('flight').hold(6 * draft.text.length);
-    await nextTurn();
+    await yieldNow();
   }
   // The page stays as it is, with what was typed, unless there is something to decide.
   if (site.fragment) common['HX-Push-Url'] = 'false';

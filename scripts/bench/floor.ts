@@ -9,8 +9,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Redis } from 'ioredis';
-import memosScript from '../../src/store/memos.lua';
-import takeScript from '../../src/store/rate-limits.lua';
+import { defineScripts } from '../../src/store/scripts.ts';
 
 /** By the request's method and path, and the codings that it takes. */
 export interface Canned {
@@ -25,8 +24,7 @@ const COST = Math.round(60e6 / Number(WRITES_PER_MINUTE)); // µs
 const BURST = Number(WRITES_PER_MINUTE) / 2;
 
 const redis = new Redis(REDIS_URL);
-redis.defineCommand('memos', { numberOfKeys: 1, lua: memosScript });
-redis.defineCommand('take', { numberOfKeys: 1, lua: takeScript });
+defineScripts(redis);
 
 const answers = new Map<string, Answer>(
   Object.entries<Canned>(JSON.parse(readFileSync(CANNED, 'utf8'))).map(([name, ready]) => {
@@ -85,10 +83,14 @@ async function append(request: IncomingMessage, answer: ServerResponse, canned: 
   const key = form ? `"key":"${form.get('key')}"` : '';
   const members = `${text}${key && `,${key}`}}`;
   const repeated = key && `${text},"key":"`;
-  const [, memo] = (await redis.memos(`user:${user}:memos`, 'append', members, key, repeated)) as [
-    number,
-    string,
-  ];
+  const [, memo] = (await redis.memos(
+    `user:${user}:memos`,
+    'append',
+    members,
+    key,
+    repeated,
+    0,
+  )) as [number, string];
   void redis.publish(`user:${user}:changes`, '');
   const { status, headers, body } = canned;
   const limits = {

@@ -71,10 +71,12 @@ export const PINNED_BYTES = PAGE_BYTES / 2;
 export const CARD_LENGTH = 64 * KIB;
 /** Code points of a query, cut where it is read. */
 export const QUERY_LENGTH = 100;
+/** Memos that are read at once to be searched, or to be streamed. */
+export const SEARCH_CHUNK = 500;
 /** Words of a query; more are ignored. */
 export const QUERY_WORDS = 10;
 /** How long all long work together goes on before others get their turn. */
-export const TURN_MS = 8;
+export const SLICE_MS = 8;
 
 // What is stored
 
@@ -85,6 +87,14 @@ export const PINS = 100;
 /** Entries of the trash, and their bytes: the oldest go. */
 export const TRASH_ENTRIES = 1_000;
 export const TRASH_BYTES = 16 * MIB;
+/** How long a deleted memo can be restored. */
+export const TRASH_DAYS = 30;
+export const TRASH_SECONDS = TRASH_DAYS * 24 * 60 * 60;
+/**
+ * Ids from this on are the creation time in µs (September 2001 and later). Smaller ids are numbers
+ * given to memos of memo.py's, which nothing dates.
+ */
+export const FIRST_DATE = 1e15;
 /** Memos that the interface gives at once. */
 export const PAGE_LIMIT = 200;
 

@@ -11,16 +11,20 @@ import {
   disassemble,
   disassembleCompleteCharacter,
 } from 'es-hangul';
-import { QUERY_WORDS } from './bounds.ts';
+import { QUERY_WORDS, REPLY_BYTES, SEARCH_CHUNK } from './bounds.ts';
+import { idOf, type MemoBytes, type MemoPage, parseMemo } from './stored-memo.ts';
+import { createPause } from './yielding.ts';
 
 const SYLLABLE = /^[가-힣]$/;
 const JAMO = /^[\u3131-\u318e]$/;
 const INITIAL_STEP = 588; // syllables that begin with the same consonant
 const FINAL_STEP = 28; // syllables that begin with the same consonant and vowel
 
+/** Whether a text has every word of a search. */
+export type MatchText = (text: string) => boolean;
+
 export interface Search {
-  /** whether a text has every word */
-  matches(text: string): boolean;
+  matches: MatchText;
   /**
    * Where in a text the words are: [start, end) in UTF-16 code units, ascending, with gaps between.
    * A long text takes its time: it yields now and then, so that others can have their turn.
@@ -60,6 +64,48 @@ export function createSearch(query: string): Search | undefined {
       return found;
     },
   };
+}
+
+/**
+ * Searches a list of memos page by page.
+ * @param readPage reads memos older than the id `before`, newest first
+ * @param limit memos; fewer are found when they are very long
+ * @param before an id; undefined: from the newest on
+ * @param signal ends the search early, with what was found until then
+ * @returns what matches, and the cursor to go on from when more may match
+ */
+export async function searchPages(
+  readPage: (limit: number, before?: number) => Promise<MemoPage>,
+  matches: MatchText,
+  limit: number,
+  before?: number,
+  signal?: AbortSignal,
+): Promise<MemoPage> {
+  const found: MemoBytes[] = [];
+  let length = 0;
+  let cursor = before;
+  // A common word is found among the newest memos: then a search reads no more than a page.
+  let chunk = limit + 1;
+  const pause = createPause();
+  do {
+    const { memos, next } = await readPage(Math.min(chunk, SEARCH_CHUNK), cursor);
+    chunk *= 4;
+    for (const memo of memos) {
+      const { text } = parseMemo(memo);
+      if (matches(text)) {
+        if (found.length === limit || length > REPLY_BYTES) {
+          return { memos: found, next: idOf(found.at(-1)!) };
+        }
+        // A copy: a view would keep the whole chunk of the socket that it came with, 64 KB.
+        found.push(new Uint8Array(memo));
+        length += text.length;
+      }
+      const paused = pause();
+      if (paused) await paused;
+    }
+    cursor = next;
+  } while (cursor !== undefined && !signal?.aborted);
+  return { memos: found };
 }
 
 /**

@@ -1,70 +1,72 @@
-import { TURN_MS } from './bounds.ts';
-
 /**
- * Turns for long work: all of it together takes at most `TURN_MS`, and then lets others go on for
- * some rounds of the event loop, however many requests are at it. A server that is busy for seconds
- * answers nobody, and mistakes its own hurry for Redis's silence.
+ * Cooperative scheduling of long work. All long work of the process together runs for at most
+ * `SLICE_MS`, then yields for some rounds of the event loop, however many requests take part. A
+ * server that is busy for seconds answers nobody, and mistakes its own delay for a dead Redis.
  *
- * Work that has had no turn yet goes before work that has, which is long: a page of a few memos does
- * not wait behind a hundred of the longest. Every fourth turn is for those, so that they end, too.
+ * Work that has not yielded yet goes before work that has, because the latter is long: a short page
+ * does not wait behind a hundred long ones. Every fourth slice goes to long work, so that it ends.
  */
+import { SLICE_MS } from './bounds.ts';
+
 const waiting = { short: [] as (() => void)[], long: [] as (() => void)[] };
-let turns = 0;
-/** When the present turn is over, in ms; 0: there is none. */
-let turnEnd = 0;
+let slices = 0;
+/** When the present slice ends, in ms; 0: there is none. */
+let sliceEnd = 0;
 
 /**
- * Rounds of the event loop between two turns. libuv accepts one new connection in a round: whoever
- * comes behind hundreds that all make long work would wait for a turn of each. An idle round takes 2 µs.
+ * Rounds of the event loop between two slices. libuv accepts one new connection a round: behind
+ * hundreds of connections with long work, a client would wait for a slice of each. An idle round takes
+ * 2 µs.
  */
 const ROUNDS_BETWEEN = 32;
 
-/** After the events that wait: where there is `setImmediate`, without a timer's millisecond. */
+/** Runs after pending events; `setImmediate`, where it exists, without a timer's millisecond. */
 const nextRound: (callback: () => void) => unknown = globalThis.setImmediate ?? setTimeout;
 
-function beginTurn(): void {
-  turnEnd = performance.now() + TURN_MS;
-  letPass(ROUNDS_BETWEEN);
+function beginSlice(): void {
+  sliceEnd = performance.now() + SLICE_MS;
+  waitRounds(ROUNDS_BETWEEN);
 }
 
-function letPass(rounds: number): void {
-  nextRound(rounds > 0 ? () => letPass(rounds - 1) : endTurn);
+function waitRounds(rounds: number): void {
+  nextRound(rounds > 0 ? () => waitRounds(rounds - 1) : endSlice);
 }
 
-function endTurn(): void {
+function endSlice(): void {
   const { short, long } = waiting;
   const resume =
-    ++turns % 4 === 0 ? (long.shift() ?? short.shift()) : (short.shift() ?? long.shift());
-  turnEnd = 0;
+    ++slices % 4 === 0 ? (long.shift() ?? short.shift()) : (short.shift() ?? long.shift());
+  sliceEnd = 0;
   if (!resume) return;
-  beginTurn();
+  beginSlice();
   resume();
 }
 
 /**
- * For work in many pieces: asked between them, it gives a pause to await when the turn is over.
- * @param hasLeft whether nobody waits for the result any more: then the pause rejects
+ * For work in many pieces: call the returned function between them, and await what it returns.
+ * @param hasLeft whether the client has disconnected: then the pause rejects, which ends the work
+ * @returns a function that returns a promise when the slice is over, else undefined
  */
-export function takeTurns(hasLeft = () => false): () => Promise<void> | undefined {
+export function createPause(hasLeft = () => false): () => Promise<void> | undefined {
   let queue = waiting.short;
   return () => {
-    if (turnEnd === 0) beginTurn();
-    if (performance.now() <= turnEnd) return undefined;
+    if (sliceEnd === 0) beginSlice();
+    if (performance.now() <= sliceEnd) return undefined;
     return new Promise<void>((resolve) => queue.push(resolve)).then(() => {
       queue = waiting.long;
-      if (hasLeft()) throw new Error('the client has left');
+      if (hasLeft()) throw new Error('the client has disconnected');
     });
   };
 }
 
-/** For a piece of work that is long by itself: resolves when it is its turn. */
-export function nextTurn(): Promise<void> {
-  if (turnEnd === 0) beginTurn();
+/** For a single long piece of work: resolves when a slice begins for it. */
+export function yieldNow(): Promise<void> {
+  if (sliceEnd === 0) beginSlice();
   return new Promise((resolve) => waiting.long.push(resolve));
 }
 
-/** The pieces as one string, with pauses for others. */
-export async function joinInTurns(
+/** Joins pieces to one string, with a pause between them where one is due. */
+export async function joinYielding(
   pieces: Iterable<string>,
   pause: () => Promise<void> | undefined,
 ): Promise<string> {

@@ -8,7 +8,7 @@ import {
   SMALL_BODY_BYTES,
   SMALL_FLIGHT_BYTES,
 } from '../memo/bounds.ts';
-import { nextTurn } from '../memo/yielding.ts';
+import { yieldNow } from '../memo/yielding.ts';
 import type { SessionStore } from '../store/sessions.ts';
 import { lookUpSession } from './session.ts';
 
@@ -54,7 +54,7 @@ export function readBody({
 
 async function readForm(c: Context<Env>, limit: number): Promise<void> {
   const bytes = await readBytes(c, limit);
-  if (bytes.byteLength > SMALL_FLIGHT_BYTES) await nextTurn();
+  if (bytes.byteLength > SMALL_FLIGHT_BYTES) await yieldNow();
   c.set('form', parseForm(bytes));
 }
 

@@ -1,4 +1,5 @@
 /** Connecting to each kind of Redis: a single one, one found by a sentinel, and a cluster of three. */
+
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +8,8 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { findFreePort, findRedis, type PrivateRedis, startRedis } from '../../scripts/redis.ts';
 import { readConfig } from '../config.ts';
-import { createMemoStore, parseMemo } from '../store/memos.ts';
+import { parseMemo } from '../memo/stored-memo.ts';
+import { createMemoStore } from '../store/memos.ts';
 import { createSessionStore } from '../store/sessions.ts';
 import { newId } from '../testing/app.ts';
 import { checkRedis, connectRedis, watchEviction } from './redis.ts';

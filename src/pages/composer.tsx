@@ -1,5 +1,5 @@
 import type { Look, Site } from '../http/env.ts';
-import { type Memo, versionOf } from '../store/memos.ts';
+import { type Memo, versionOf } from '../memo/stored-memo.ts';
 import { href } from './layout.tsx';
 import { pageHref, type View, ViewFields } from './list-query.tsx';
 

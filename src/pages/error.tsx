@@ -1,7 +1,7 @@
 import type { Site } from '../http/env.ts';
 import type { Problem } from '../http/problem.ts';
 import type { ProblemCode } from '../i18n/index.ts';
-import type { Memo } from '../store/memos.ts';
+import type { Memo } from '../memo/stored-memo.ts';
 import { TextArea } from './composer.tsx';
 import { href, Layout, LoginButton } from './layout.tsx';
 

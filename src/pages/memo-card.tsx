@@ -1,13 +1,11 @@
 import { raw } from 'hono/html';
 import type { Site } from '../http/env.ts';
-import type { Memo } from '../store/memos.ts';
+import { FIRST_DATE } from '../memo/bounds.ts';
+import type { Memo } from '../memo/stored-memo.ts';
 import { escapeText } from './escape.ts';
 import { href } from './layout.tsx';
 import { LIST_FORM } from './list-query.tsx';
 import { renderTime, Time } from './time.tsx';
-
-/** Ids below this are no times: memos of memo.py's that nothing dates. In µs, September 2001. */
-export const FIRST_DATE = 1e15;
 
 export interface MemoCardProps {
   site: Site;

@@ -1,8 +1,8 @@
 import type { Site } from '../http/env.ts';
 import { CARD_LENGTH } from '../memo/bounds.ts';
 import type { Search } from '../memo/search.ts';
+import { type Memo, versionOf } from '../memo/stored-memo.ts';
 import { parseText, type Token } from '../memo/text.ts';
-import { type Memo, versionOf } from '../store/memos.ts';
 import { escapeText } from './escape.ts';
 import { LIST_FORM } from './list-query.tsx';
 

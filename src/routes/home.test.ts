@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MESSAGES } from '../i18n/index.ts';
-import { createMemoStore, parseMemo, versionOf } from '../store/memos.ts';
+import { parseMemo, versionOf } from '../memo/stored-memo.ts';
+import { createMemoStore } from '../store/memos.ts';
 import { connect, createTestApp, ORIGIN } from '../testing/app.ts';
 
 const { app, redis, logIn } = createTestApp();

@@ -9,7 +9,8 @@ import {
   THROUGH_MEMOS,
 } from '../memo/bounds.ts';
 import { createSearch, type Search } from '../memo/search.ts';
-import { joinInTurns, takeTurns } from '../memo/yielding.ts';
+import { idOf, type Memo, type MemoPage, parseMemo, type StoredMemo } from '../memo/stored-memo.ts';
+import { createPause, joinYielding } from '../memo/yielding.ts';
 import { tabOf } from '../middleware/announce-changes.ts';
 import { Editor } from '../pages/composer.tsx';
 import { CardChange, Cards, Home, type ListName } from '../pages/home.tsx';
@@ -17,7 +18,6 @@ import { pageHref, type View } from '../pages/list-query.tsx';
 import { renderCard } from '../pages/memo-card.tsx';
 import { renderText } from '../pages/memo-text.tsx';
 import type { Notice } from '../pages/notice.tsx';
-import { idOf, type Memo, type Page, parseMemo, type Stored } from '../store/memos.ts';
 import { pseudonymOf } from '../store/sessions.ts';
 
 /** Shows a person's memos: the routes that end on the page share this. */
@@ -31,7 +31,7 @@ export function createHome({
     c: Context<Env>,
     limit: number,
     { search, before }: { search?: Search | undefined; before?: number | undefined },
-  ): Promise<Page> {
+  ): Promise<MemoPage> {
     const { userId } = c.get('session')!;
     if (!search) return memos.page(userId, limit, before);
     return searches.run(userId, tabOf(c), c.req.raw.signal, (signal) =>
@@ -40,7 +40,11 @@ export function createHome({
   }
 
   /** Those that the view is of, newest first. */
-  async function read(c: Context<Env>, { before, through }: View, search?: Search): Promise<Page> {
+  async function read(
+    c: Context<Env>,
+    { before, through }: View,
+    search?: Search,
+  ): Promise<MemoPage> {
     const page = await list(c, PAGE_SIZE, { search, before });
     let length = 0;
     while (
@@ -128,7 +132,7 @@ export function createHome({
       view: View,
       notice: Notice,
       id: number,
-      stored?: Stored,
+      stored?: StoredMemo,
     ): Promise<Response | undefined> {
       const site = c.get('site');
       const memo = stored === undefined ? undefined : parseMemo(stored);
@@ -143,7 +147,7 @@ export function createHome({
         (!search || search.matches(memo.text)) &&
         (view.before === undefined || id < view.before);
       if (isInView) {
-        const text = await joinInTurns(renderText({ site, memo, search }), pauseFor(c));
+        const text = await joinYielding(renderText({ site, memo, search }), pauseFor(c));
         const href = pageHref(site, { ...view, edit: undefined });
         item = `<li>${renderCard({ site, memo, text }, href)}</li>`;
       }
@@ -183,7 +187,7 @@ export function createHome({
 export type HomePages = ReturnType<typeof createHome>;
 
 /** Pauses for others, and ends the work when its reader has left. */
-export const pauseFor = (c: Context<Env>) => takeTurns(() => c.req.raw.signal.aborted);
+export const pauseFor = (c: Context<Env>) => createPause(() => c.req.raw.signal.aborted);
 
 /**
  * Renders memos until they are as much as a page may be; at least one, so that the next page goes on.
@@ -221,7 +225,7 @@ export async function renderCards(
   for (const json of stored) {
     const memo = parseMemo(json);
     if (skip(memo)) continue;
-    const text = await joinInTurns(renderText({ site, memo, search, fixed }), pause);
+    const text = await joinYielding(renderText({ site, memo, search, fixed }), pause);
     const item = `<li>${toCard(memo, text)}</li>`;
     // Only the text is not ASCII, and JSON has it in as many bytes.
     const size = item.length + json.byteLength - memo.text.length;

@@ -6,8 +6,9 @@ import { answer, answerPage } from '../http/respond.ts';
 import { PAGE_LIMIT, PAGE_SIZE, TEXT_BODY_BYTES, TEXT_LENGTH } from '../memo/bounds.ts';
 import { joinBytes } from '../memo/bytes.ts';
 import { createSearch } from '../memo/search.ts';
+import { idOf, joinMembers, parseMemo, type StoredMemo, versionOf } from '../memo/stored-memo.ts';
 import { setTask } from '../memo/text.ts';
-import { joinInTurns } from '../memo/yielding.ts';
+import { joinYielding } from '../memo/yielding.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
 import { readBody, requireForm, requireJson } from '../middleware/body.ts';
 import { limitWrites } from '../middleware/rate-limit.ts';
@@ -16,15 +17,7 @@ import { pageHref, readId, readView } from '../pages/list-query.tsx';
 import { renderCard } from '../pages/memo-card.tsx';
 import { renderText } from '../pages/memo-text.tsx';
 import type { Notice } from '../pages/notice.tsx';
-import {
-  type Change,
-  idOf,
-  joinMembers,
-  type Outcome,
-  parseMemo,
-  type Stored,
-  versionOf,
-} from '../store/memos.ts';
+import type { Change, Outcome } from '../store/memos.ts';
 import { type HomePages, pauseFor } from './home.tsx';
 
 const KEY = /^[\x20-\x7e]{1,100}$/;
@@ -55,7 +48,7 @@ export function memoRoutes(
     c: Context<Env>,
     notice: Notice,
     id: number,
-    memo: Stored | undefined,
+    memo: StoredMemo | undefined,
     anchor = `#m${id}`,
   ) => {
     const view = readView(c.get('form') ?? new Map());
@@ -120,7 +113,7 @@ export function memoRoutes(
     const site = c.get('site');
     if (!site.fragment) return memoJson(c, stored);
     const memo = parseMemo(stored);
-    const text = await joinInTurns(renderText({ site, memo }), pauseFor(c));
+    const text = await joinYielding(renderText({ site, memo }), pauseFor(c));
     return answerPage(c, raw(renderCard({ site, memo, text }, pageHref(site, {}))));
   });
 
@@ -226,7 +219,7 @@ function done(outcome: Outcome): string {
 
 const etag = (memo: string) => ({ ETag: `"${versionOf(parseMemo(memo))}"` });
 
-/** Stored JSON goes out as it is: it is not parsed and printed again. */
+/** StoredMemo JSON goes out as it is: it is not parsed and printed again. */
 function json(
   c: Context<Env>,
   body: string | Uint8Array<ArrayBuffer>,

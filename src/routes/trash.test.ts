@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MESSAGES } from '../i18n/index.ts';
-import { parseMemo } from '../store/memos.ts';
+import { parseMemo } from '../memo/stored-memo.ts';
 import { createTestApp } from '../testing/app.ts';
 
 const { app, redis, logIn } = createTestApp();

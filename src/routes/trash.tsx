@@ -3,6 +3,7 @@ import type { Dependencies, Env } from '../http/env.ts';
 import { Problem } from '../http/problem.ts';
 import { answerPage } from '../http/respond.ts';
 import { PAGE_SIZE } from '../memo/bounds.ts';
+import type { Memo } from '../memo/stored-memo.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
 import { readBody } from '../middleware/body.ts';
 import { limitWrites } from '../middleware/rate-limit.ts';
@@ -10,7 +11,6 @@ import { requireSession } from '../middleware/session.ts';
 import { readId } from '../pages/list-query.tsx';
 import { TrashCard } from '../pages/memo-card.tsx';
 import { Trash } from '../pages/trash.tsx';
-import type { Memo } from '../store/memos.ts';
 import { pseudonymOf } from '../store/sessions.ts';
 import { renderCards } from './home.tsx';
 

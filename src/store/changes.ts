@@ -10,7 +10,7 @@
 
 import { STREAMS_PER_PERSON } from '../memo/bounds.ts';
 import { openChannels } from './channels.ts';
-import type { RedisClient } from './memos.ts';
+import type { RedisClient } from './scripts.ts';
 
 export type Events = ReturnType<typeof createEvents>;
 

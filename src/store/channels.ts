@@ -9,8 +9,9 @@
  * (`shardedSubscribers`), but it does not say when it has done so, does not try again what failed, and
  * stays deaf when a slot has gone and come back between two of its looks: so it is done here.
  */
+
 import { Cluster, Command, type Redis } from 'ioredis';
-import type { RedisClient } from './memos.ts';
+import type { RedisClient } from './scripts.ts';
 
 /** Whoever listens. */
 interface Hearer {

@@ -9,12 +9,9 @@
 
 local list = KEYS[1]
 
--- Ids below this are no times (in µs: September 2001), but numbers that nothing dates.
-local FIRST_DATE = 1e15
 local TEN_MINUTES = 600 * 1e6
 local BLOCK = 10 -- elements that are read by one call: one by one took 3 to 7 times as long, 20 no less
 local NEWEST = 200 -- elements that are searched for a repetition, or moved
-local LENGTH = 512 * 1024 -- bytes after which a reply is long enough
 local MOVABLE = 64 * 1024 -- bytes that may be written again in the place of a long walk
 local RUN = 2000 -- elements that are searched for what a restored memo has become
 local SEARCHED = 128 * 1024 -- bytes that are read to find one memo after the other
@@ -88,7 +85,7 @@ end
 -- The newest `count` elements before the index `stop`, the newest first, and the index where they
 -- end; fewer when they are long. What they take is what everybody else waits.
 local function newest(stop, count, limit)
-  local found = read(stop - 1, -1, math.min(count, stop), limit or LENGTH)
+  local found = read(stop - 1, -1, math.min(count, stop), limit or REPLY_BYTES)
   return found, stop - #found
 end
 
@@ -300,7 +297,6 @@ end
 -- The trash is a list of the same memos, each with "deleted" as its last member, newest last: these
 -- ascend. Whoever looks into it first drops what is too old, or too much; ARGV has the bounds.
 
-local KEEP = 30 * 24 * 60 * 60 -- seconds
 local DROPPED = 16 * 1024 * 1024 -- bytes of entries that one call drops, about
 local POPPED = 2 * 1024 * 1024 -- bytes of those that it has to look at for that
 local WALKED = 2 * 1024 * 1024 -- bytes of entries that one call looks through
@@ -310,14 +306,14 @@ local function deleted_at(entry)
   return tonumber(string.match(entry, ',"deleted":(%d+)}$', -40)) or 0
 end
 
--- How many entries are more than 30 days old. O(1) when none is, else O(log n).
+-- How many entries are older than TRASH_SECONDS. O(1) when none is, else O(log n).
 local function count_expired()
-  local since = now() - KEEP * 1000000
+  local since = now() - TRASH_SECONDS * 1000000
   local oldest = look(0)
   return oldest and deleted_at(oldest) < since and search(since, deleted_at) or 0
 end
 
--- Drops the oldest entries: those of more than 30 days ago, and what is beyond `max_entries`, or
+-- Drops the oldest entries: those older than TRASH_SECONDS, and what is beyond `max_entries`, or
 -- `max_bytes` of memory; never the newest. Returns whether that was all.
 local function shrink(max_entries, max_bytes)
   local count = redis.call('LLEN', list)
@@ -348,7 +344,7 @@ function operations.discard(max_entries, max_bytes, memo)
   local time = math.max(now(), last and deleted_at(last) + 1 or 0)
   local entry = string.format('%s%.0f}', start, time)
   redis.call('RPUSH', list, entry)
-  redis.call('EXPIRE', list, KEEP)
+  redis.call('EXPIRE', list, TRASH_SECONDS)
   shrink(tonumber(max_entries), tonumber(max_bytes))
   return entry
 end

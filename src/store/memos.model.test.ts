@@ -3,10 +3,12 @@
  * each of which Redis has to hold exactly what a plain array says; and then all at once, after
  * which nothing may be lost, doubled or out of order.
  */
+
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { parseMemo, versionOf } from '../memo/stored-memo.ts';
 import { connect, newId } from '../testing/app.ts';
-import { createMemoStore, type MemoStore, type Outcome, parseMemo, versionOf } from './memos.ts';
+import { createMemoStore, type MemoStore, type Outcome } from './memos.ts';
 
 const CLIENTS = 3;
 const redis = connect();

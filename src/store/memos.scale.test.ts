@@ -2,16 +2,13 @@
  * However much is stored, and whatever it is, no script of the store takes long. Each test has a Redis
  * of its own, whose log of slow scripts fails it.
  */
+
 import { beforeEach, describe, expect, test } from 'vitest';
+import { parseMemo, versionOf } from '../memo/stored-memo.ts';
 import { connectTo, startOwnRedis } from '../testing/stage.ts';
-import {
-  createMemoStore,
-  type MemoStore,
-  parseMemo,
-  type RedisClient,
-  versionOf,
-} from './memos.ts';
+import { createMemoStore, type MemoStore } from './memos.ts';
 import { createRateLimiter } from './rate-limits.ts';
+import type { RedisClient } from './scripts.ts';
 
 const USER = 'somebody';
 const KEY = `user:${USER}:memos`;
@@ -67,7 +64,7 @@ describe('every operation on', () => {
       }
       expect((await store.pinned(USER)).length).toBeGreaterThan(0);
       // A few at a time, where they are long.
-      const [looked] = (await redis.memos(KEY, 'find', ...ids, ...ids, ...ids)) as [number];
+      const [looked] = (await redis.memos(KEY, 'find', ...ids, ...ids, ...ids)) as [number, string];
       if (text.length > 8000) expect(looked).toBeLessThan(7);
       const added = [
         await store.append(USER, 'new', 'a', { refuseRepeat: true }),

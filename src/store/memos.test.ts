@@ -2,24 +2,23 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PINS, TRASH_BYTES, TRASH_ENTRIES } from '../memo/bounds.ts';
 import { findIds } from '../memo/foreign.ts';
-import { connect, newId } from '../testing/app.ts';
-import { connectTo, startOwnRedis } from '../testing/stage.ts';
 import {
-  createMemoStore,
   joinMembers,
-  type MemoStore,
   parseMemo,
-  type Stored,
+  type StoredMemo,
   setMembers,
   versionOf,
-} from './memos.ts';
+} from '../memo/stored-memo.ts';
+import { connect, newId } from '../testing/app.ts';
+import { connectTo, startOwnRedis } from '../testing/stage.ts';
+import { createMemoStore, type MemoStore } from './memos.ts';
 
 const redis = connect();
 const store = createMemoStore(redis);
 
 const decode = (memo: Uint8Array) => new TextDecoder().decode(memo);
 const lengthOf = (memos: Uint8Array[]) => joinMembers(memos).byteLength;
-const idOf = (memo: Stored) => parseMemo(memo).id;
+const idOf = (memo: StoredMemo) => parseMemo(memo).id;
 const listOf = (user: string) => redis.lrange(`user:${user}:memos`, 0, -1);
 const trashOf = (user: string) => redis.lrange(`user:${user}:trash`, 0, -1);
 /** Elements as a hand in Redis, or memo.py, adds them. */
@@ -1207,7 +1206,7 @@ describe('a full trash', () => {
     );
     expect(await store.remove(user, 5_000_000)).toEqual({ status: 'missing' });
     // One script looks at some of them.
-    const bounds = [TRASH_ENTRIES, TRASH_BYTES];
+    const bounds = [TRASH_ENTRIES, TRASH_BYTES] as const;
     const [index] = (await redis.memos(key(user), 'discarded', ...bounds, 5e6, '')) as [number];
     expect(index).toBeGreaterThan(100);
     for (let id = 1; id <= 250; id++) {

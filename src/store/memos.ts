@@ -16,60 +16,39 @@
  * tolerates finding its own earlier half: a crash or a lost reply can leave a memo in both places,
  * never in none.
  */
-import type { Cluster, Redis, Result } from 'ioredis';
 import {
   LONG_READ_BYTES,
   LONG_READS,
   PINS,
   REPLY_BYTES,
+  SEARCH_CHUNK,
   TRASH_BYTES,
   TRASH_ENTRIES,
 } from '../memo/bounds.ts';
-import { joinBytes } from '../memo/bytes.ts';
 import { createFairQueue } from '../memo/fair-queue.ts';
 import { findIds, quote } from '../memo/foreign.ts';
-import { nextTurn, takeTurns } from '../memo/yielding.ts';
-import script from './memos.lua';
+import { type MatchText, searchPages } from '../memo/search.ts';
+import {
+  countBytes,
+  idOf,
+  joinMembers,
+  type MemberSources,
+  type MemoPage,
+  parseMemo,
+  parseObject,
+  setMembers,
+  versionOf,
+} from '../memo/stored-memo.ts';
+import { yieldNow } from '../memo/yielding.ts';
 import { createQuota } from './quota.ts';
-
-export type RedisClient = Redis | Cluster;
-
-declare module 'ioredis' {
-  interface RedisCommander<Context> {
-    /** One operation of memos.lua on one key. */
-    memos(key: string, operation: string, ...args: (string | number)[]): Result<unknown, Context>;
-    /** The same; what is a string in the other's reply is its bytes in this. */
-    memosBuffer(
-      key: string,
-      operation: string,
-      ...args: (string | number | Uint8Array)[]
-    ): Result<unknown, Context>;
-  }
-}
-
-/**
- * A memo as it is stored, JSON. One is a string; many are their bytes, as they came from Redis: most
- * of them go on to the wire without having been strings.
- */
-export type Stored = string | Uint8Array;
-
-/** Some of many memos, and the cursor of those that follow. */
-export interface Page {
-  memos: Uint8Array[];
-  next?: number;
-}
-
-/** What the application reads of a stored memo. */
-export interface Memo {
-  /** creation time in µs, or a small number where nothing dates a memo of memo.py's */
-  id: number;
-  text: string;
-  /** µs */
-  edited?: number;
-  /** µs; only in the trash */
-  deleted?: number;
-  pin: boolean;
-}
+import {
+  type ArgsOf,
+  type BytesReplyOf,
+  defineScripts,
+  type MemosOperation,
+  type RedisClient,
+  UNFINISHED,
+} from './scripts.ts';
 
 /** A memo's text may change under two hands; its pin may not. */
 export interface Change {
@@ -104,14 +83,8 @@ export interface MemoStoreOptions {
   storagePerPerson?: number;
 }
 
-/** Memos a chunk when all of them are read. */
-const CHUNK = 500;
-
 /** Pinned memos that are read at once. */
 const PINNED_CHUNK = 20;
-
-/** What a script replies that could not begin, because the list is not in order yet. */
-const UNFINISHED = -1;
 
 /** Members named "id" in memo.py's elements that one script gives another name. */
 const FOREIGN_IDS = 5000;
@@ -134,16 +107,19 @@ export function createMemoStore(
   redis: RedisClient,
   { bulk = redis, storagePerPerson = 0 }: MemoStoreOptions = {},
 ) {
-  for (const client of [redis, bulk]) {
-    client.defineCommand('memos', { numberOfKeys: 1, lua: script });
-  }
+  for (const client of [redis, bulk]) defineScripts(client);
 
-  const takeTurn = createFairQueue(LONG_READS);
-  /** Asks for what can be long, and goes on with it when it is its turn. */
-  const readLong = (user: string, key: string, operation: string, ...args: (string | number)[]) =>
-    takeTurn(user, async () => {
+  const waitForTurn = createFairQueue(LONG_READS);
+  /** Reads what can be long: waits for its turn, and yields before the caller works on a long reply. */
+  const readLong = <O extends MemosOperation>(
+    user: string,
+    key: string,
+    operation: O,
+    ...args: ArgsOf<O>
+  ): Promise<BytesReplyOf<O>> =>
+    waitForTurn(user, async () => {
       const reply = await bulk.memosBuffer(key, operation, ...args);
-      if (measure(reply) > LONG_READ_BYTES) await nextTurn();
+      if (measure(reply) > LONG_READ_BYTES) await yieldNow();
       return reply;
     });
 
@@ -154,28 +130,30 @@ export function createMemoStore(
   const quota = createQuota(storagePerPerson, async (user) => {
     const keys = [memosKey(user), trashKey(user)];
     const sizes = await Promise.all(keys.map((key) => redis.memos(key, 'memory')));
-    return (sizes as number[]).reduce((sum, bytes) => sum + bytes);
+    return sizes.reduce((sum, bytes) => sum + bytes);
   });
 
-  /** The reply of an operation. Until its list is in order, each call of it does a part of that. */
-  async function run<T>(ask: () => Promise<unknown>, prepare = async () => {}): Promise<T> {
+  /** Repeats an operation until it is finished; each call does a part of its preparation. */
+  async function run<T>(
+    ask: () => Promise<T>,
+    prepare = async () => {},
+  ): Promise<Exclude<T, typeof UNFINISHED>> {
     for (;;) {
       const reply = await ask();
-      if (reply !== UNFINISHED) return reply as T;
+      if (reply !== UNFINISHED) return reply as Exclude<T, typeof UNFINISHED>;
       await prepare();
     }
   }
 
-  /** The same of one that needs the ids of all of a person's memos. */
-  const runWithIds = <T>(user: string, ask: () => Promise<unknown>) =>
-    run<T>(ask, () => assignIds(memosKey(user)));
+  /** Runs an operation that needs every memo of the person to have an id. */
+  const runWithIds = <T>(user: string, ask: () => Promise<T>) =>
+    run(ask, () => assignIds(memosKey(user)));
 
   /** Gives ids to the elements that have none, as many at once as one script has the time for. */
   async function assignIds(key: string): Promise<void> {
     let given: (Uint8Array | string)[] = [];
     for (;;) {
-      const reply = (await redis.memosBuffer(key, 'assign_ids', ...given)) as unknown[];
-      const [done, ...unknown] = reply as [number, ...Uint8Array[]];
+      const [done, ...unknown] = await redis.memosBuffer(key, 'assign_ids', ...given);
       if (done) return;
       let left = FOREIGN_IDS;
       given = unknown.flatMap((element) => {
@@ -192,7 +170,7 @@ export function createMemoStore(
   /** The memo and Redis's time in µs. */
   async function read(user: string, id: number): Promise<[memo: string | undefined, now: number]> {
     const ask = () => redis.memos(memosKey(user), 'find', id);
-    const [, now, memo] = await runWithIds<[looked: 1, now: string, memo?: string]>(user, ask);
+    const [, now, memo] = await runWithIds(user, ask);
     return [memo, Number(now)];
   }
 
@@ -201,7 +179,7 @@ export function createMemoStore(
     let stop: number | '' = '';
     const ask = () => redis.memos(trashKey(user), 'discarded', ...TRASH_BOUNDS, id, stop);
     for (;;) {
-      const [next, ...found] = await run<[next: number, entry?: string, memo?: string]>(ask);
+      const [next, ...found] = await run(ask);
       if (!next) return found;
       stop = next;
     }
@@ -225,6 +203,17 @@ export function createMemoStore(
     if (memo && parseMemo(memo).pin) await indexPin(user, id);
   }
 
+  /**
+   * Up to `limit` memos older than the id `before`, newest first, fewer when they are very long;
+   * `next` when more follow.
+   */
+  async function page(user: string, limit: number, before?: number): Promise<MemoPage> {
+    const ask = () => readLong(user, memosKey(user), 'page', before ?? '', limit);
+    const [more, memos] = await runWithIds(user, ask);
+    const last = memos.at(-1);
+    return more && last ? { memos, next: idOf(last) } : { memos };
+  }
+
   const store = {
     /**
      * Adds a memo, if there is room for it. With a `key` that one of the last 200 memos carries,
@@ -246,7 +235,7 @@ export function createMemoStore(
       const full = (await quota.hasRoom(user, bytes)) ? 0 : 1;
       const repeated = refuseRepeat && key !== undefined ? `${textMember},"key":"` : '';
       const ask = () => redis.memos(memosKey(user), 'append', members, keyMember, repeated, full);
-      const [added, memo] = await runWithIds<[added: number, memo?: string]>(user, ask);
+      const [added, memo] = await runWithIds(user, ask);
       if (memo === undefined) return { status: 'no room' };
       if (added) {
         quota.add(user, bytes);
@@ -258,16 +247,7 @@ export function createMemoStore(
         : { status: 'key reused' };
     },
 
-    /**
-     * Up to `limit` memos older than the id `before`, newest first, fewer when they are very long;
-     * `next` when more follow.
-     */
-    async page(user: string, limit: number, before?: number): Promise<Page> {
-      const ask = () => readLong(user, memosKey(user), 'page', before ?? '', limit);
-      const [more, memos] = await runWithIds<[more: number, memos: Uint8Array[]]>(user, ask);
-      const last = memos.at(-1);
-      return more && last ? { memos, next: idOf(last) } : { memos };
-    },
+    page,
 
     /**
      * All memos, newest first, in chunks of a JSON array's members: memory stays flat. What is added
@@ -276,7 +256,7 @@ export function createMemoStore(
     async *all(user: string): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
       let before: number | undefined;
       do {
-        const { memos, next } = await this.page(user, CHUNK, before);
+        const { memos, next } = await page(user, SEARCH_CHUNK, before);
         // The last of them may have been deleted meanwhile.
         if (memos.length > 0) yield joinMembers(memos);
         before = next;
@@ -285,43 +265,17 @@ export function createMemoStore(
 
     /**
      * Up to `limit` memos whose text `matches`, newest first, older than the id `before`, fewer when
-     * they are very long; `next` when more may follow. Other requests get their turn all the time:
-     * it pauses every few milliseconds.
-     * @param signal ends it early, with what was found by then
+     * they are very long; `next` when more may follow. Yields to other requests every few ms.
+     * @param signal ends the search early, with what was found until then
      */
-    async search(
+    search: (
       user: string,
-      matches: (text: string) => boolean,
+      matches: MatchText,
       limit: number,
       before?: number,
       signal?: AbortSignal,
-    ): Promise<Page> {
-      const found: Uint8Array[] = [];
-      let length = 0;
-      let cursor = before;
-      // What everybody looks for is found among the newest: then it is no more work than a page.
-      let chunk = limit + 1;
-      const pauseForOthers = takeTurns();
-      do {
-        const { memos, next } = await this.page(user, Math.min(chunk, CHUNK), cursor);
-        chunk *= 4;
-        for (const memo of memos) {
-          const { text } = parseMemo(memo);
-          if (matches(text)) {
-            if (found.length === limit || length > REPLY_BYTES) {
-              return { memos: found, next: idOf(found.at(-1)!) };
-            }
-            // A copy: as it is, it would keep all that came with it from the socket, 64 KB.
-            found.push(new Uint8Array(memo));
-            length += text.length;
-          }
-          const pause = pauseForOthers();
-          if (pause) await pause;
-        }
-        cursor = next;
-      } while (cursor !== undefined && !signal?.aborted);
-      return { memos: found };
-    },
+    ): Promise<MemoPage> =>
+      searchPages((size, cursor) => page(user, size, cursor), matches, limit, before, signal),
 
     /** The pinned memos, newest first; not all of them when they are very long. */
     async pinned(user: string): Promise<Uint8Array[]> {
@@ -331,8 +285,7 @@ export function createMemoStore(
       while (ids.length > 0 && length < REPLY_BYTES) {
         const some = ids.slice(0, PINNED_CHUNK);
         const ask = () => readLong(user, memosKey(user), 'find', ...some);
-        type Found = [looked: number, now: Uint8Array, ...memos: Uint8Array[]];
-        const [looked, , ...found] = await runWithIds<Found>(user, ask);
+        const [looked, , ...found] = await runWithIds(user, ask);
         ids.splice(0, looked);
         const kept = found
           .map((stored) => ({ stored, ...parseMemo(stored) }))
@@ -372,7 +325,7 @@ export function createMemoStore(
         if (version !== undefined && version !== versionOf(memo) && !repeated) {
           return { status: 'changed', memo: stored };
         }
-        const members: Members = new Map();
+        const members: MemberSources = new Map();
         if (newText) {
           members.set('text', JSON.stringify(text));
           members.set('edited', String(Math.max(now, versionOf(memo) + 1)));
@@ -436,27 +389,27 @@ export function createMemoStore(
         return memo === undefined ? { status: 'missing' } : { status: 'done', memo };
       }
       const ask = () => redis.memos(memosKey(user), 'insert', trashed);
-      const [inserted, memo] = await runWithIds<[inserted: number, memo: string]>(user, ask);
+      const [inserted, memo] = await runWithIds(user, ask);
       const fits = !parseMemo(memo).pin || (await indexPin(user, idOf(memo)));
       if (inserted) await redis.lrem(trashKey(user), -1, entry);
-      return fits ? { status: 'done', memo } : this.edit(user, idOf(memo), { pin: false });
+      return fits ? { status: 'done', memo } : store.edit(user, idOf(memo), { pin: false });
     },
 
     /**
      * Up to `limit` memos of the trash that were deleted before the time `before` (µs), the last
      * deleted first, fewer when they are very long; `next` when more follow.
      */
-    async trash(user: string, limit: number, before?: number): Promise<Page> {
+    async trash(user: string, limit: number, before?: number): Promise<MemoPage> {
       const ask = () =>
         readLong(user, trashKey(user), 'trash', ...TRASH_BOUNDS, limit, before ?? '');
-      const [, next, memos] = await run<[count: number, next: number, memos: Uint8Array[]]>(ask);
+      const [, next, memos] = await run(ask);
       return next ? { memos, next } : { memos };
     },
 
     /** How many memos are in the trash. */
     async countTrash(user: string): Promise<number> {
       const ask = () => redis.memos(trashKey(user), 'trash', ...TRASH_BOUNDS, 0, '');
-      const [count] = await run<[number]>(ask);
+      const [count] = await run(ask);
       return count;
     },
 
@@ -472,98 +425,6 @@ export function createMemoStore(
     },
   };
   return store;
-}
-
-/** Stored memos as the members of a JSON array. */
-export const joinMembers = (memos: Uint8Array[]) => joinBytes(memos, COMMA);
-
-const COMMA = 0x2c;
-// Keeps a BOM, as the client does that makes strings of what it reads.
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
-const encoder = new TextEncoder();
-const countBytes = (text: string) => encoder.encode(text).length;
-
-const jsonOf = (stored: Stored) => (typeof stored === 'string' ? stored : decoder.decode(stored));
-
-/** The id in front of a stored memo. */
-export function idOf(stored: Stored): number {
-  // All of the id and a little more: most of what is long need not be decoded.
-  const start = jsonOf(stored.slice(0, 40));
-  return Number(/^\{"id":(\d+)/.exec(start)?.[1]);
-}
-
-/**
- * Reads a stored memo, whoever wrote it: members of an unexpected type count as missing, and what
- * has no text is shown as it is stored.
- */
-export function parseMemo(stored: Stored): Memo {
-  const json = jsonOf(stored);
-  const { text, edited, deleted, pin } = parseObject(json);
-  return {
-    id: idOf(json),
-    text: typeof text === 'string' ? text : json,
-    ...(Number.isSafeInteger(edited) && { edited: edited as number }),
-    ...(Number.isSafeInteger(deleted) && { deleted: deleted as number }),
-    pin: pin === true,
-  };
-}
-
-/** The members of a JSON object; none of anything else, which only a hand in Redis writes. */
-export function parseObject(json: string): Record<string, unknown> {
-  try {
-    return Object(JSON.parse(json));
-  } catch {
-    return {};
-  }
-}
-
-/** The version of a memo's text: changes with every edit, and only then. */
-export function versionOf(memo: Memo): number {
-  return memo.edited ?? memo.id;
-}
-
-/** Values as JSON source; undefined takes the member out. */
-type Members = Map<string, string | undefined>;
-
-/**
- * Sets members of a JSON object in its source text. The others keep their exact source, which
- * parsing and printing would change (numbers beyond 2^53, `1.0`, repeated names).
- */
-export function setMembers(json: string, members: Members): string {
-  const left = new Map(members);
-  const sources: string[] = [];
-  const write = (name: string, value: string | undefined) => {
-    if (value !== undefined) sources.push(`${name}:${value}`);
-  };
-  for (const [source, value] of membersOf(json)) {
-    const name = JSON.parse(source) as string;
-    write(source, members.has(name) ? left.get(name) : value);
-    left.delete(name);
-  }
-  for (const [name, value] of left) write(JSON.stringify(name), value);
-  return `{${sources.join(',')}}`;
-}
-
-/** Top-level members of a JSON object: the sources of name and value. */
-function membersOf(json: string): [name: string, value: string][] {
-  const members: [string, string][] = [];
-  let depth = 0;
-  let start = 0;
-  let colon = 0;
-  for (const { 0: token, index } of json.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]/g)) {
-    const closes = token === '}' || token === ']';
-    if (depth === 1 && (token === ',' || closes) && colon > start) {
-      members.push([json.slice(start, colon).trim(), json.slice(colon + 1, index).trim()]);
-      start = index + 1;
-    }
-    if (depth === 1 && token === ':') colon = index;
-    if (token === '{' || token === '[') {
-      depth++;
-      if (depth === 1) start = index + 1;
-    } else if (closes) depth--;
-  }
-  return members;
 }
 
 /** Bytes of the texts in a reply. */

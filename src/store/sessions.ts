@@ -20,8 +20,9 @@
  */
 
 import { SESSIONS_PER_PERSON } from '../memo/bounds.ts';
+import { parseObject } from '../memo/stored-memo.ts';
 import { sha256 } from '../node/sha256.ts';
-import { parseObject, type RedisClient } from './memos.ts';
+import type { RedisClient } from './scripts.ts';
 
 export interface User {
   /** Naver's id for this person: opaque */

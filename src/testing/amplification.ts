@@ -112,10 +112,10 @@ const stored = fc.record({
   pins: fc.integer({ min: 0, max: 100 }),
   edited: fc.boolean(),
 });
-type Stored = typeof stored extends fc.Arbitrary<infer T> ? T : never;
+type StoredMemo = typeof stored extends fc.Arbitrary<infer T> ? T : never;
 
 /** Somebody who has all that, and as much in the trash. */
-async function store({ redis }: Stage, { texts, count, pins, edited }: Stored) {
+async function store({ redis }: Stage, { texts, count, pins, edited }: StoredMemo) {
   const person = await comeIn(redis);
   const all = many(count, (i) => toText(texts[i % texts.length]!));
   const isPinned = (id: number) => (id / 1000) % 100 < pins;

@@ -1,4 +1,5 @@
 /** A server and its Redis, to be broken: with clients that do what ours do, and a count of what holds. */
+
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
@@ -8,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis, type RedisOptions } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
 import { type PrivateRedis, startRedis } from '../../scripts/redis.ts';
-import type { RedisClient } from '../store/memos.ts';
+import type { RedisClient } from '../store/scripts.ts';
 import { createSessionStore, randomToken } from '../store/sessions.ts';
 import { SLOWLOG, watchScripts } from './slowlog.ts';
 

@@ -1,0 +1,96 @@
+/**
+ * The store's Lua scripts as typed commands of the Redis client. Each works on one key, so the same
+ * code runs on a single Redis, behind Sentinel, and in a cluster.
+ */
+import type { Cluster, Redis, Result } from 'ioredis';
+import { FIRST_DATE, REPLY_BYTES, TRASH_SECONDS } from '../memo/bounds.ts';
+import memosLua from './memos.lua';
+import rateLimitsLua from './rate-limits.lua';
+
+export type RedisClient = Redis | Cluster;
+
+/** The reply of an operation that has done a part of its preparation: it has to be called again. */
+export const UNFINISHED = -1;
+type Unfinished = typeof UNFINISHED;
+
+type TrashBounds = [maxEntries: number, maxBytes: number];
+
+/** The operations of memos.lua, where each is explained: arguments and reply. */
+interface MemosOperations {
+  append: {
+    args: [members: string, key: string, repeated: string, full: 0 | 1];
+    reply: [added: number, memo?: string] | Unfinished;
+  };
+  assign_ids: {
+    args: (Uint8Array | string)[];
+    reply: [done: number, ...unknown: string[]];
+  };
+  discard: { args: [...TrashBounds, memo: string]; reply: string };
+  discarded: {
+    args: [...TrashBounds, id: number, stop: number | ''];
+    reply: [next: number, entry?: string, memo?: string] | Unfinished;
+  };
+  find: {
+    args: number[];
+    reply: [looked: number, now: string, ...memos: string[]] | Unfinished;
+  };
+  insert: { args: [memo: string]; reply: [inserted: number, memo: string] | Unfinished };
+  memory: { args: []; reply: number };
+  page: {
+    args: [before: number | '', limit: number];
+    reply: [more: number, memos: string[]] | Unfinished;
+  };
+  pin: { args: [id: number, limit: number]; reply: number };
+  remove: { args: [memo: string]; reply: number };
+  replace: { args: [old: string, replacement: string]; reply: number };
+  trash: {
+    args: [...TrashBounds, limit: number, before: number | ''];
+    reply: [count: number, cursor: number, entries: string[]] | Unfinished;
+  };
+}
+export type MemosOperation = keyof MemosOperations;
+export type ArgsOf<O extends MemosOperation> = MemosOperations[O]['args'];
+
+/** A reply in which strings are their bytes. */
+type Bytes<T> = T extends string
+  ? Uint8Array
+  : T extends readonly unknown[]
+    ? { [Index in keyof T]: Bytes<T[Index]> }
+    : T;
+export type BytesReplyOf<O extends MemosOperation> = Bytes<MemosOperations[O]['reply']>;
+
+declare module 'ioredis' {
+  interface RedisCommander<Context> {
+    /** One operation of memos.lua on one key. */
+    memos<O extends MemosOperation>(
+      key: string,
+      operation: O,
+      ...args: ArgsOf<O>
+    ): Result<MemosOperations[O]['reply'], Context>;
+    /** The same; what is a string in the other's reply is its bytes in this. */
+    memosBuffer<O extends MemosOperation>(
+      key: string,
+      operation: O,
+      ...args: ArgsOf<O>
+    ): Result<BytesReplyOf<O>, Context>;
+    /** rate-limits.lua: takes one from a budget of `burst`, each of which costs `cost` µs. */
+    take(
+      key: string,
+      cost: number,
+      burst: number,
+    ): Result<[allowed: number, left: number, wait: number, reset: number], Context>;
+  }
+}
+
+/** memos.lua with the bounds that it shares with the application. */
+export const MEMOS_SCRIPT = `
+local FIRST_DATE, REPLY_BYTES, TRASH_SECONDS = ${FIRST_DATE}, ${REPLY_BYTES}, ${TRASH_SECONDS}
+${memosLua}`;
+
+export const RATE_LIMITS_SCRIPT = rateLimitsLua;
+
+/** Makes the scripts commands of this client. */
+export function defineScripts(redis: RedisClient): void {
+  redis.defineCommand('memos', { numberOfKeys: 1, lua: MEMOS_SCRIPT });
+  redis.defineCommand('take', { numberOfKeys: 1, lua: RATE_LIMITS_SCRIPT });
+}
