@@ -31,6 +31,8 @@ export interface Config {
   /** bytes that Redis may take for one person's memos and trash; 0 for no limit */
   storagePerPerson: number;
   logLevel: string;
+  /** how long the server goes on accepting connections after SIGTERM, in ms */
+  shutdownDelay: number;
 }
 
 type Environment = Record<string, string | undefined>;
@@ -73,6 +75,7 @@ export function readConfig(env: Environment): Config {
     storagePerPerson:
       readCount('STORAGE_PER_PERSON', env.STORAGE_PER_PERSON || '64', 1e6) * 2 ** 20,
     logLevel: readLogLevel(env.LOG_LEVEL || 'info'),
+    shutdownDelay: readCount('SHUTDOWN_DELAY', env.SHUTDOWN_DELAY || '5', 60) * 1000,
   };
 }
 

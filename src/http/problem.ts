@@ -1,91 +1,95 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import type { ProblemCode } from '../i18n/index.ts';
-import { NaverError } from '../naver.ts';
+import { type RedisFailure, readRedisFailure } from '../store/redis-errors.ts';
 
-/** A request that cannot be answered as asked. It is shown as a page or as `problem+json` (RFC 9457). */
+/** Every way in which a request can fail: the code of `problem+json`, and its status. */
+export const PROBLEMS = {
+  'bad-request': 400,
+  'bad-path': 400,
+  'bad-key': 400,
+  'not-json': 400,
+  'text-missing': 400,
+  'text-blank': 400,
+  'text-too-long': 400,
+  'text-invalid': 400,
+  'nothing-to-change': 400,
+  'login-expired': 400,
+  'logged-out': 401,
+  'cross-site': 403,
+  'login-refused': 403,
+  'not-found': 404,
+  'memo-deleted': 404,
+  'method-not-allowed': 405,
+  repeated: 409,
+  'not-a-task': 409,
+  'other-person': 409,
+  'too-many-pins': 409,
+  changed: 412,
+  'task-changed': 412,
+  'too-large': 413,
+  'unsupported-type': 415,
+  'key-reused': 422,
+  'too-many': 429,
+  internal: 500,
+  'naver-misconfigured': 502,
+  /** 429 where it is one person who asks for too much */
+  busy: 503,
+  'naver-unavailable': 503,
+  'storage-down': 503,
+  'person-full': 507,
+  'storage-full': 507,
+} satisfies Record<string, ContentfulStatusCode>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+export interface ProblemOptions {
+  /** another one than the code's own */
+  status?: ContentfulStatusCode;
+  /** of the response, e.g. `Allow` */
+  headers?: Record<string, string>;
+  /** seconds: `Retry-After` */
+  retryAfter?: number;
+  /** the present memo, stored JSON, when it is what stands in the way */
+  memo?: string;
+  /** what Redis or Naver said; for the log */
+  cause?: Error;
+}
+
+/** A request that cannot be done as asked: shown as a page, or as `problem+json` (RFC 9457). */
 export class Problem extends Error {
   override name = 'Problem';
-  readonly status: ContentfulStatusCode;
   readonly code: ProblemCode;
-  /** of the answer, e.g. `Allow` or `Retry-After` */
+  readonly status: ContentfulStatusCode;
   readonly headers: Record<string, string>;
-  /** the present memo, stored JSON, when it is what stands in the way */
   readonly memo: string | undefined;
 
-  constructor(
-    status: ContentfulStatusCode,
-    code: ProblemCode,
-    { headers = {}, memo }: { headers?: Record<string, string>; memo?: string } = {},
-  ) {
-    super(code);
-    this.status = status;
+  constructor(code: ProblemCode, options: ProblemOptions = {}) {
+    const { status, headers, retryAfter, memo, cause } = options;
+    super(code, { cause });
     this.code = code;
-    this.headers = headers;
+    this.status = status ?? PROBLEMS[code];
+    this.headers = {
+      ...headers,
+      ...(retryAfter !== undefined && { 'Retry-After': String(retryAfter) }),
+    };
     this.memo = memo;
   }
 }
 
-const RETRY_SOON = { headers: { 'Retry-After': '2' } }; // seconds
+/** Too much is asked for, by one person (429) or by all (503): in a second there may be room. */
+export const busy = (status: 429 | 503) => new Problem('busy', { status, retryAfter: 1 });
 
-/** There is too much to do, for this person (429) or for anybody (503): in a second there is not. */
-export const busy = (status: 429 | 503) =>
-  new Problem(status, 'busy', { headers: { 'Retry-After': '1' } });
+const REDIS_PROBLEMS = {
+  full: ['storage-full'],
+  down: ['storage-down', 2],
+  slow: ['busy', 2],
+} satisfies Record<RedisFailure, [ProblemCode, retryAfter?: number]>;
 
-const NAVER_PROBLEMS = {
-  unavailable: () => new Problem(503, 'naver-unavailable', { headers: { 'Retry-After': '60' } }),
-  expired: () => new Problem(400, 'login-expired'),
-  misconfigured: () => new Problem(502, 'naver-misconfigured'),
-};
-
-/** The code in front of a Redis error; up to Redis 6, a script's has a sentence in front of it. */
-const REDIS_CODE = /^(?:ERR Error (?:running|compiling) script.*? -)?([A-Z]+)\b/;
-
-/** Redis's error codes for states that pass without anybody touching the data. */
-const PASSING = [
-  'MISCONF',
-  'READONLY',
-  'LOADING',
-  'MASTERDOWN',
-  'NOREPLICAS',
-  'CLUSTERDOWN',
-  'TRYAGAIN',
-  'MOVED',
-  'ASK',
-  'BUSY',
-  'NOAUTH',
-  'WRONGPASS',
-  'NOPERM',
-];
-
-/** What ioredis says when there is no connection, or no answer in time. */
-const DISCONNECTED = new RegExp(
-  [
-    '^(MaxRetriesPerRequestError|AbortError|ClusterAllFailedError):',
-    'Connection is closed',
-    'Command timed out',
-    "Stream isn't writeable",
-    "Cluster isn't ready",
-    'Cluster is disconnect',
-    'Node is disconnected',
-    'None of startup nodes',
-    'Too many Cluster redirections',
-  ].join('|'),
-);
-
-/** What is said of a reply that comes, but too slowly: the server itself is too busy. */
-export const TOO_SLOW = 'Replies are read too slowly';
-
-/** Turns whatever was thrown into a problem; what nobody foresaw is `internal`. */
+/** Turns whatever was thrown into a problem; an unforeseen error is `internal`. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof NaverError) return NAVER_PROBLEMS[error.failure]();
-  if (error instanceof Error) {
-    const code = error.name === 'ReplyError' ? (REDIS_CODE.exec(error.message)?.[1] ?? '') : '';
-    if (error.message === TOO_SLOW) return new Problem(503, 'busy', RETRY_SOON);
-    if (code === 'OOM') return new Problem(507, 'storage-full');
-    if (PASSING.includes(code) || DISCONNECTED.test(`${error.name}: ${error.message}`)) {
-      return new Problem(503, 'storage-down', RETRY_SOON);
-    }
-  }
-  return new Problem(500, 'internal');
+  const cause = error instanceof Error ? error : new Error(String(error));
+  const failure = readRedisFailure(cause);
+  if (!failure) return new Problem('internal', { cause });
+  const [code, retryAfter] = REDIS_PROBLEMS[failure];
+  return new Problem(code, { retryAfter, cause });
 }

@@ -21,7 +21,7 @@ export function navigationsOnly() {
         (destination === 'empty' && mode === 'navigate'));
     // A page that is prefetched or prerendered may never be looked at.
     if (!navigates || c.req.header('Sec-Purpose') !== undefined) {
-      throw new Problem(400, 'bad-request');
+      throw new Problem('bad-request');
     }
     return next();
   });

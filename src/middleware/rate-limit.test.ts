@@ -1,9 +1,9 @@
 import type { Context } from 'hono';
 import { describe, expect, test } from 'vitest';
+import { clientAddress } from '../http/client-address.ts';
 import type { Env } from '../http/env.ts';
 import { createRateLimiter } from '../store/rate-limits.ts';
 import { connect, createTestApp, newId } from '../testing/app.ts';
-import { addressOf } from './rate-limit.ts';
 
 const from = (address: string, headers: Record<string, string> = {}) => ({
   headers,
@@ -140,7 +140,7 @@ describe('whoever logs in', () => {
 
 describe('where a request comes from', () => {
   const address = (peer: string, forwarded: string | undefined, proxies: number) =>
-    addressOf(
+    clientAddress(
       {
         env: { incoming: { socket: { remoteAddress: peer } } },
         req: { header: () => forwarded },

@@ -1,8 +1,7 @@
 import { createMiddleware } from 'hono/factory';
 import type { Env } from '../http/env.ts';
+import { isSafe } from '../http/methods.ts';
 import { Problem } from '../http/problem.ts';
-
-const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
 /**
  * Refuses cross-site requests that could change something (CSRF), whatever their content type, by
@@ -12,13 +11,13 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
  */
 export function sameOrigin(origin: string) {
   return createMiddleware<Env>((c, next) => {
-    if (!SAFE_METHODS.includes(c.req.method)) {
+    if (!isSafe(c.req.method)) {
       const site = c.req.header('Sec-Fetch-Site');
       const from = c.req.header('Origin');
       const allowed = site
         ? site === 'same-origin' || site === 'none'
         : from === undefined || from === origin;
-      if (!allowed) throw new Problem(403, 'cross-site');
+      if (!allowed) throw new Problem('cross-site');
     }
     return next();
   });

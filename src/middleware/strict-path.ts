@@ -13,7 +13,7 @@ const PLAIN_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)*\/?$/;
 export function strictPath() {
   return createMiddleware<Env>((c, next) => {
     const target = c.env?.incoming?.url ?? c.req.url.replace(/^\w+:\/\/[^/]*/, '');
-    if (!PLAIN_PATH.test(target.replace(/\?.*$/s, ''))) throw new Problem(400, 'bad-path');
+    if (!PLAIN_PATH.test(target.replace(/\?.*$/s, ''))) throw new Problem('bad-path');
     return next();
   });
 }

@@ -1,7 +1,6 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import type { Compressor } from '../http/env.ts';
-import { CODINGS, type Coding } from '../http/negotiate.ts';
+import { CODINGS, type Coding, type Compressor } from '../http/negotiate.ts';
 
 type Options = zlib.BrotliOptions & zlib.ZlibOptions;
 type Sync = (body: Uint8Array, options: Options) => Buffer<ArrayBuffer>;

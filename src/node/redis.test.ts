@@ -53,7 +53,7 @@ async function useStores(client: Awaited<ReturnType<typeof connectRedis>>) {
     const id = newId();
     const session = await sessions.find(await sessions.begin({ id, name: '김메모' }));
     expect(session?.userId).toBe(id);
-    expect(await sessions.nameOf(id)).toBe('김메모');
+    expect(session?.name).toBe('김메모');
     const added = await memos.append(id, '장보기', 'key');
     if (added.status !== 'created') throw new Error(added.status);
     const memo = parseMemo(added.memo);

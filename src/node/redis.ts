@@ -1,16 +1,8 @@
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Cluster, type Command, Redis, type RedisOptions } from 'ioredis';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisTarget } from '../config.ts';
-import { TOO_SLOW } from '../http/problem.ts';
-import { COMMAND_MS } from '../memo/bounds.ts';
-
-/** As ioredis says it. */
-const TIMED_OUT = 'Command timed out';
-
-/** A client that was ended by a failover connects anew after this, in ms. */
-const RESUME_DELAY = 100;
+import { applyWorkarounds, reconnectOnReadonly } from './ioredis-workarounds.ts';
 
 /** What the connection reports, one line for each change of fortune. */
 export interface ConnectionLog {
@@ -47,7 +39,7 @@ export async function connectRedis(
     maxLoadingRetryTime: 500,
     // Back within a second of Redis's return; a little apart from the other servers.
     retryStrategy: (times: number) => Math.min(100 * times, 1000) + Math.random() * 100,
-    reconnectOnError: leavesReplica(),
+    reconnectOnError: reconnectOnReadonly(),
     // What CLIENT LIST calls it.
     connectionName: 'memo',
   } satisfies RedisOptions;
@@ -85,99 +77,12 @@ export async function connectRedis(
     client = new Redis({ ...options, ...target.nodes[0] });
   }
 
-  refine(client);
+  applyWorkarounds(client);
   report(client, target, log);
   // A first failure is in the log already, and connecting goes on; the server starts all the same.
   await client.connect().catch(() => {});
   if (client instanceof Cluster) await connectNodes(client);
   return client;
-}
-
-/** What no option of ioredis's does. */
-function refine(client: Redis | Cluster): void {
-  refineSending(client);
-  if (client instanceof Redis) outliveFailover(client);
-}
-
-/**
- * Sends all commands of one turn of the event loop by one call of the system: one each would take
- * longer than all else that is done for a small request. And gives up what is not answered in time.
- */
-function refineSending(client: Redis | Cluster): void {
-  if (client instanceof Cluster) {
-    client.on('+node', refineSending);
-    return;
-  }
-  const { sendCommand } = client;
-  const waitFor = createPatience(client);
-  client.sendCommand = (command, pipeline) => {
-    const { stream } = client;
-    if (stream && !stream.writableCorked) {
-      stream.cork();
-      setImmediate(() => stream.uncork());
-    }
-    const answer = sendCommand.call(client, command, pipeline);
-    waitFor(command);
-    return answer;
-  };
-}
-
-/**
- * As ioredis's `commandTimeout`, with one timer for all, and what came while the server was too
- * busy to look is read first: its own hurry is not Redis's silence. Nor is a reply that waits behind
- * long ones, while those are coming: it gets as much time again, and then it is the server that is
- * too slow.
- * @returns to be called with each command when it has been sent
- */
-function createPatience(client: Redis): (command: Command) => void {
-  const waiting: { command: Command; end: number; bytesRead: number; isExtended?: boolean }[] = [];
-  let timer: NodeJS.Timeout | undefined;
-  const countRead = () => (client.stream as Socket | undefined)?.bytesRead ?? 0;
-  const giveUp = () => {
-    const now = performance.now();
-    while (waiting[0] && (waiting[0].command.isSettled || waiting[0].end <= now)) {
-      const { command, bytesRead, isExtended } = waiting.shift()!;
-      if (command.isSettled) continue;
-      const isSilent = countRead() === bytesRead;
-      if (isSilent || isExtended) command.reject(new Error(isSilent ? TIMED_OUT : TOO_SLOW));
-      else {
-        waiting.push({ command, end: now + COMMAND_MS, bytesRead: countRead(), isExtended: true });
-      }
-    }
-    timer = waiting[0] && setTimeout(setImmediate, waiting[0].end - now, giveUp);
-  };
-  return (command) => {
-    while (waiting[0]?.command.isSettled) waiting.shift();
-    waiting.push({ command, end: performance.now() + COMMAND_MS, bytesRead: countRead() });
-    if (!timer) timer = setTimeout(setImmediate, COMMAND_MS, giveUp);
-  };
-}
-
-/**
- * A client that hears of a failover just while it asks the sentinels who is primary is ended by
- * ioredis, for good: it connects anew, unless it is we who end it.
- */
-function outliveFailover(client: Redis): void {
-  const { disconnect } = client;
-  let isMeant = false;
-  client.disconnect = (reconnect) => {
-    isMeant ||= !reconnect;
-    disconnect.call(client, reconnect);
-  };
-  // Whatever else ends a client closes it before.
-  let hasClosed = false;
-  client.on('connecting', () => {
-    hasClosed = false;
-  });
-  client.on('close', () => {
-    hasClosed = true;
-  });
-  client.on('end', () => {
-    if (hasClosed) return;
-    setTimeout(() => {
-      if (!isMeant) client.connect().catch(() => {}); // which reports it, and goes on
-    }, RESUME_DELAY);
-  });
 }
 
 /** A node is connected by the first command for it, which would be refused: so do it before that. */
@@ -187,19 +92,6 @@ async function connectNodes(cluster: Cluster): Promise<void> {
     return node.status === 'wait' ? node.connect() : once(node, 'ready');
   });
   await Promise.race([Promise.allSettled(nodes), delay(2000)]);
-}
-
-/**
- * After a failover the old primary is a replica, and its name has to be resolved anew. At most once
- * in ten seconds: while there is nothing but a replica, each new connection interrupts the readers.
- */
-function leavesReplica(): (error: Error) => boolean {
-  let last = Number.NEGATIVE_INFINITY;
-  return (error) => {
-    if (!error.message.startsWith('READONLY') || performance.now() - last < 10_000) return false;
-    last = performance.now();
-    return true;
-  };
 }
 
 /** An error of the network or of Redis; a cluster's wraps the one of the last node it tried. */
@@ -256,6 +148,13 @@ export function watchEviction(
   return () => warning;
 }
 
+/** Opens the connections that the application needs; keeps connecting for as long as it runs. */
+export async function openConnections(target: RedisTarget, log: ConnectionLog) {
+  const redis = await connectRedis(target, log);
+  const [bulk, subscriber] = await Promise.all([connectAnother(redis), connectAnother(redis)]);
+  return { redis, bulk, subscriber };
+}
+
 /**
  * Another connection to the same Redis, for subscriptions or long replies. It reports nothing: what
  * happens to it happens to the first one, too.
@@ -265,7 +164,7 @@ export async function connectAnother(redis: Redis | Cluster): Promise<Redis | Cl
   const redisOptions = { autoResubscribe: false };
   const another =
     redis instanceof Cluster ? redis.duplicate([], { redisOptions }) : redis.duplicate();
-  refine(another);
+  applyWorkarounds(another);
   another.on('error', () => {});
   // One that only reads would not notice that its Redis is a replica now: it leaves with the first.
   redis.on('close', () => another instanceof Redis && another.disconnect(true));

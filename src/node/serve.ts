@@ -1,9 +1,14 @@
 /** Serves the application over HTTP/1.1 and bounds what one connection can take. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { ConfigError } from '../config.ts';
+import type { AppContext } from '../context.ts';
 import type { Env } from '../http/env.ts';
+import { securityHeaders } from '../http/security-headers.ts';
 import {
   CHUNK_BYTES,
   FREE_CHUNKS,
@@ -30,14 +35,20 @@ interface Handle {
   writeQueueSize: number;
 }
 
+/** How long `drain` waits for requests under way, in ms. */
+const DRAIN_MS = 15_000;
+
 /**
- * @param options.headers of the answers that are given here, before the application sees the request
- * @param options.isCrowded whether clients have to be quick in taking their answers
+ * Serves the application until `drain`.
+ * @throws ConfigError when the server cannot listen there
  */
-export function serve(
+export async function serve(
   app: Hono<Env>,
-  { headers, isCrowded }: { headers: Record<string, string>; isCrowded: () => boolean },
+  { config, flights }: Pick<AppContext, 'config' | 'flights'>,
 ) {
+  const { port, host, publicUrl } = config;
+  // Of the responses that are made here, before the application sees the request.
+  const headers = securityHeaders(publicUrl.startsWith('https:'));
   const connections = new Map<Socket, Connection>();
   const listener = getRequestListener(app.fetch);
   const server = createServer({
@@ -112,7 +123,7 @@ export function serve(
       connection.progress ??= { bytes, at: now, windowBytes: bytes, windowStart: now };
       const { progress } = connection;
       if (bytes !== progress.bytes) Object.assign(progress, { bytes, at: now });
-      const patience = sends || isCrowded() ? STALLED_MS : UNTAKEN_MS;
+      const patience = sends || flights.isCrowded() ? STALLED_MS : UNTAKEN_MS;
       const elapsed = now - progress.windowStart;
       const isSlow =
         sends && (bytes - progress.windowBytes) * 1000 < SLOW_BYTES_PER_SECOND * elapsed;
@@ -124,14 +135,34 @@ export function serve(
   }, SWEEP);
   sweep.unref();
 
+  server.listen(port, host);
+  await once(server, 'listening').catch((error: Error) => {
+    throw new ConfigError(`cannot listen on port ${port}: ${error.message}`);
+  });
+
+  const countUnanswered = () =>
+    [...connections.values()].reduce((sum, { unanswered }) => sum + unanswered.size, 0);
+
   return {
-    server,
-    /** Requests whose answers have not been taken yet. */
-    countUnanswered: () =>
-      [...connections.values()].reduce((sum, { unanswered }) => sum + unanswered.size, 0),
-    /** Takes no new connections. HTTP's own `close` would end those whose answer is not sent yet. */
-    stopAccepting: () => void NetServer.prototype.close.call(server),
+    /**
+     * Accepts connections for `delayMs` more, then waits until every response has been taken, for a
+     * limited time.
+     */
+    async drain(delayMs: number): Promise<void> {
+      await delay(delayMs);
+      stopAccepting(server);
+      const end = Date.now() + DRAIN_MS;
+      while (countUnanswered() > 0 && Date.now() < end) await delay(20);
+    },
   };
+}
+
+/**
+ * Closes the listening socket. HTTP's own `close` would also end connections whose response is not sent
+ * yet (https://nodejs.org/api/http.html#serverclosecallback).
+ */
+function stopAccepting(server: Server): void {
+  NetServer.prototype.close.call(server);
 }
 
 /**

@@ -1,7 +1,8 @@
-import type { Look, Site } from '../http/env.ts';
+import type { PageContext, StaticContext } from '../http/page-context.ts';
 import { type Memo, versionOf } from '../memo/stored-memo.ts';
-import { href } from './layout.tsx';
-import { pageHref, type View, ViewFields } from './list-query.tsx';
+import { href } from './href.ts';
+import { type ListQuery, ListQueryFields, pageHref } from './list-query.tsx';
+import { oncePerTheme } from './once-per-theme.ts';
 
 /** A memo's field, with its label. */
 export function TextArea({
@@ -29,12 +30,12 @@ export function TextArea({
 
 /** Where a new memo is written. */
 export function Composer({
-  site,
+  page,
   person,
   newKey,
   isEditing,
 }: {
-  site: Site;
+  page: PageContext;
   person: string;
   /** the idempotency key of the memo that is going to be written */
   newKey: string;
@@ -42,21 +43,17 @@ export function Composer({
   isEditing: boolean;
 }) {
   return (
-    <form class="composer" id="new" method="post" action={href(site, '/memo')} hx-sync="this:drop">
+    <form class="composer" id="new" method="post" action={href(page, '/memo')} hx-sync="this:drop">
       <input type="hidden" name="person" value={person} />
       <input type="hidden" name="key" value={newKey} />
-      {site.fragment || isEditing ? (
-        <NewMemoField site={site} autofocus={false} />
-      ) : (
-        site.frame.newMemo
-      )}
+      {page.fragment || isEditing ? <NewMemoField page={page} /> : <FocusedField page={page} />}
     </form>
   );
 }
 
 /** The field of a new memo and its button. */
-export function NewMemoField({ site, autofocus }: { site: Look; autofocus: boolean }) {
-  const { t } = site;
+function newMemoField(page: StaticContext, autofocus: boolean) {
+  const { t } = page;
   return (
     <>
       <TextArea label={t.newMemo} text="" placeholder={t.placeholder} autofocus={autofocus} />
@@ -67,36 +64,39 @@ export function NewMemoField({ site, autofocus }: { site: Look; autofocus: boole
   );
 }
 
+const NewMemoField = oncePerTheme((page) => newMemoField(page, false));
+const FocusedField = oncePerTheme((page) => newMemoField(page, true));
+
 /** Where a memo is changed, in its place. */
 export function Editor({
-  site,
+  page,
   person,
   memo,
-  view,
+  query,
 }: {
-  site: Site;
+  page: PageContext;
   person: string;
   memo: Memo;
-  view: View;
+  query: ListQuery;
 }) {
-  const { t } = site;
+  const { t } = page;
   return (
     <article class="editor" id={`m${memo.id}`} aria-label={t.editMemo}>
       <form
         class="composer"
         id={`edit-${memo.id}`}
         method="post"
-        action={href(site, `/memo/${memo.id}`)}
+        action={href(page, `/memo/${memo.id}`)}
         hx-sync="this:drop"
       >
-        <ViewFields view={view} />
+        <ListQueryFields query={query} />
         <input type="hidden" name="person" value={person} />
         <input type="hidden" name="version" value={String(versionOf(memo))} />
         <TextArea label={t.yourText} text={memo.text} autofocus />
         <p class="buttons">
           <a
             class="quiet"
-            href={`${pageHref(site, { ...view, edit: undefined })}#m${memo.id}`}
+            href={`${pageHref(page, { ...query, edit: undefined })}#m${memo.id}`}
             hx-replace-url="true"
             data-key="cancel"
           >

@@ -1,15 +1,15 @@
-import type { Site } from '../http/env.ts';
-import type { Problem } from '../http/problem.ts';
-import type { ProblemCode } from '../i18n/index.ts';
+import type { PageContext } from '../http/page-context.ts';
+import type { Problem, ProblemCode } from '../http/problem.ts';
 import type { Memo } from '../memo/stored-memo.ts';
 import { TextArea } from './composer.tsx';
-import { href, Layout, LoginButton } from './layout.tsx';
+import { href } from './href.ts';
+import { Layout, LoginButton } from './layout.tsx';
 
 export interface ErrorPageProps {
-  site: Site;
+  page: PageContext;
   problem: Problem;
   requestId: string;
-  draft?: Draft | undefined;
+  draft?: Draft;
 }
 
 /** What was being saved, to be shown and sent once more. */
@@ -20,7 +20,7 @@ export interface Draft {
   /** the other fields to send */
   fields: Map<string, string>;
   /** the memo as it is now, when somebody else changed it: saving replaces it */
-  present?: Memo | undefined;
+  present?: Memo;
 }
 
 /** Where logging in is what to do next. */
@@ -32,21 +32,21 @@ const LOGIN_HELPS: ProblemCode[] = [
 ];
 
 /** What went wrong, what to do next, and whatever the person had written. */
-export function ErrorPage({ site, problem, requestId, draft }: ErrorPageProps) {
-  const { t } = site;
+export function ErrorPage({ page, problem, requestId, draft }: ErrorPageProps) {
+  const { t } = page;
   const [title, advice] = t.problems[problem.code];
   return (
-    <Layout site={site} title={title}>
+    <Layout page={page} title={title}>
       <main id="main" class="error" tabindex={-1}>
         <h1>{title}</h1>
         <p>{advice}</p>
         {draft && <p>{t.textKept}</p>}
         {LOGIN_HELPS.includes(problem.code) && (
-          <LoginButton site={site} newTab={draft !== undefined} />
+          <LoginButton page={page} newTab={draft !== undefined} />
         )}
-        {draft && <DraftForm site={site} draft={draft} />}
+        {draft && <DraftForm page={page} draft={draft} />}
         <nav class="pages">
-          <a href={href(site, '/')}>{t.back}</a>
+          <a href={href(page, '/')}>{t.back}</a>
         </nav>
         {problem.status >= 500 && (
           <p class="times">
@@ -58,8 +58,8 @@ export function ErrorPage({ site, problem, requestId, draft }: ErrorPageProps) {
   );
 }
 
-function DraftForm({ site, draft }: { site: Site; draft: Draft }) {
-  const { t } = site;
+function DraftForm({ page, draft }: { page: PageContext; draft: Draft }) {
+  const { t } = page;
   return (
     <form
       class={draft.present ? 'composer conflict' : 'composer'}
@@ -83,7 +83,7 @@ function DraftForm({ site, draft }: { site: Site; draft: Draft }) {
       <TextArea label={t.yourText} text={draft.text} autofocus />
       <p class="buttons">
         {draft.present && (
-          <a class="quiet" href={`${href(site, '/')}#m${draft.present.id}`} data-key="cancel">
+          <a class="quiet" href={`${href(page, '/')}#m${draft.present.id}`} data-key="cancel">
             {t.keepTheirs}
           </a>
         )}

@@ -1,13 +1,15 @@
 import { raw } from 'hono/html';
-import type { Site } from '../http/env.ts';
+import type { PageContext } from '../http/page-context.ts';
 import type { Search } from '../memo/search.ts';
 import { Composer } from './composer.tsx';
-import { href, Layout, NoticePart, type Reader } from './layout.tsx';
-import { ListForm, pageHref, type View, viewQuery } from './list-query.tsx';
+import { href } from './href.ts';
+import { Layout, NoticePart, nameOf, type Reader } from './layout.tsx';
+import { ListForm, type ListQuery, pageHref, queryString } from './list-query.tsx';
 import { type Notice, NoticeContent } from './notice.tsx';
+import { Places } from './static-parts.tsx';
 
 export interface HomeProps {
-  site: Site;
+  page: PageContext;
   reader: Reader;
   /** the idempotency key of the memo that is going to be written */
   newKey: string;
@@ -16,15 +18,15 @@ export interface HomeProps {
   /** items of the others, the newest first, as HTML */
   memos: string;
   /** of the memo that is edited, when that is not shown, as HTML */
-  editor?: string | undefined;
-  view: View;
+  editor?: string;
+  query: ListQuery;
   /** whether the memos were searched for */
-  search?: Search | undefined;
+  search?: Search;
   /** the cursor of the next page, when there is one */
-  next?: number | undefined;
+  next?: number;
   /** the oldest that is shown as pinned, above the list of which this page is a part */
-  lastPinned?: number | undefined;
-  notice?: Notice | undefined;
+  lastPinned?: number;
+  notice?: Notice;
 }
 
 /** The lists of the page, by their sections' headings. */
@@ -32,29 +34,30 @@ export type ListName = 'pinned' | 'memos';
 
 /** A person's memos. */
 export function Home(props: HomeProps) {
-  const { site, reader, newKey, pinned, memos, editor, view, search, next, lastPinned, notice } =
+  const { page, reader, newKey, pinned, memos, editor, query, search, next, lastPinned, notice } =
     props;
-  const { t } = site;
-  const first = view.before === undefined;
+  const { t } = page;
+  const greeting = t.greeting(nameOf(page, reader));
+  const first = query.before === undefined;
   return (
     <Layout
-      site={site}
-      title={search ? t.found(view.q ?? '') : t.greeting(reader.name)}
+      page={page}
+      title={search ? t.found(query.q ?? '') : greeting}
       reader={reader}
-      q={view.q}
-      notice={notice && <NoticeContent site={site} notice={notice} view={view} />}
+      q={query.q}
+      notice={notice && <NoticeContent page={page} notice={notice} query={query} />}
     >
       <main id="main" tabindex={-1} data-live hx-history-elt>
-        <h1 class="visually-hidden">{t.greeting(reader.name)}</h1>
+        <h1 class="visually-hidden">{greeting}</h1>
         {first && !search && (
           <Composer
-            site={site}
+            page={page}
             person={reader.person}
             newKey={newKey}
-            isEditing={view.edit !== undefined}
+            isEditing={query.edit !== undefined}
           />
         )}
-        <ListForm view={view} />
+        <ListForm query={query} />
         {editor && <section aria-label={t.editMemo}>{raw(editor)}</section>}
         {pinned !== '' && (
           <section aria-labelledby="pinned">
@@ -66,11 +69,11 @@ export function Home(props: HomeProps) {
         )}
         <section aria-labelledby="memos">
           <h2 id="memos" class={pinned !== '' || search ? undefined : 'visually-hidden'}>
-            {search ? t.found(view.q ?? '') : t.memos}
+            {search ? t.found(query.q ?? '') : t.memos}
           </h2>
           {memos !== '' || pinned !== '' || next !== undefined ? (
             <ul class="cards" data-list={'memos' satisfies ListName}>
-              <Cards site={site} memos={memos} view={view} next={next} lastPinned={lastPinned} />
+              <Cards page={page} memos={memos} query={query} next={next} lastPinned={lastPinned} />
             </ul>
           ) : (
             <p class="empty">{search ? t.nothingFound : first ? t.empty : t.noMore}</p>
@@ -78,16 +81,16 @@ export function Home(props: HomeProps) {
         </section>
         <nav class="pages" aria-label={t.memos}>
           {!first && (
-            <a href={pageHref(site, { q: view.q })} hx-swap="outerMorph show:top">
+            <a href={pageHref(page, { q: query.q })} hx-swap="outerMorph show:top">
               {t.newest}
             </a>
           )}
           {search && (
-            <a href={href(site, '/')} hx-swap="outerMorph show:top">
+            <a href={href(page, '/')} hx-swap="outerMorph show:top">
               {t.clearSearch}
             </a>
           )}
-          {site.frame.places}
+          <Places page={page} />
         </nav>
       </main>
     </Layout>
@@ -99,18 +102,18 @@ export function Home(props: HomeProps) {
  * @param props.item the card as an item of the list, as HTML; empty takes it away
  */
 export function CardChange({
-  site,
+  page,
   id,
   list,
   item,
-  view,
+  query,
   notice,
 }: {
-  site: Site;
+  page: PageContext;
   id: number;
   list: ListName;
   item: string;
-  view: View;
+  query: ListQuery;
   notice: Notice;
 }) {
   return (
@@ -119,24 +122,24 @@ export function CardChange({
         {raw(item)}
       </hx-card>
       <NoticePart>
-        <NoticeContent site={site} notice={notice} view={view} />
+        <NoticeContent page={page} notice={notice} query={query} />
       </NoticePart>
     </>
   );
 }
 
 export interface CardsProps {
-  site: Site;
+  page: PageContext;
   /** items, as HTML */
   memos: string;
-  view: View;
-  next?: number | undefined;
-  lastPinned?: number | undefined;
+  query: ListQuery;
+  next?: number;
+  lastPinned?: number;
 }
 
 /** Items of a list of memos; the last leads to older ones, which the script puts into its place. */
-export function Cards({ site, memos, view, next, lastPinned }: CardsProps) {
-  const { q } = view;
+export function Cards({ page, memos, query, next, lastPinned }: CardsProps) {
+  const { q } = query;
   const older = { q, before: next, pinned: q === undefined ? lastPinned : undefined };
   return (
     <>
@@ -144,14 +147,14 @@ export function Cards({ site, memos, view, next, lastPinned }: CardsProps) {
       {next !== undefined && (
         <li class="older">
           <a
-            href={pageHref(site, older)}
-            hx-get={href(site, '/memo') + viewQuery(older)}
+            href={pageHref(page, older)}
+            hx-get={href(page, '/memo') + queryString(older)}
             hx-trigger="click, intersect once rootMargin:800px"
             hx-target="closest li"
             hx-swap="outerHTML show:none"
             hx-push-url="false"
           >
-            {site.t.older}
+            {page.t.older}
           </a>
         </li>
       )}

@@ -1,20 +1,20 @@
-import type { Site } from '../http/env.ts';
+import type { PageContext } from '../http/page-context.ts';
 import { Layout, LoginButton } from './layout.tsx';
 
 export interface InvitationProps {
-  site: Site;
+  page: PageContext;
   /** whether the browser has cookies of several sessions, of which none counts */
   rivals: boolean;
 }
 
 /** What somebody sees who is not logged in. */
-export function Invitation({ site, rivals }: InvitationProps) {
+export function Invitation({ page, rivals }: InvitationProps) {
   return (
-    <Layout site={site}>
+    <Layout page={page}>
       <main id="main" class="invitation">
-        <h1>{site.t.tagline}</h1>
-        {rivals && <p>{site.t.severalLogins}</p>}
-        <LoginButton site={site} />
+        <h1>{page.t.tagline}</h1>
+        {rivals && <p>{page.t.severalLogins}</p>}
+        <LoginButton page={page} />
       </main>
     </Layout>
   );

@@ -1,29 +1,39 @@
 import { raw } from 'hono/html';
 import type { Child, PropsWithChildren } from 'hono/jsx';
-import type { Look, Site } from '../http/env.ts';
+import type { PageContext, StaticContext } from '../http/page-context.ts';
 import { QUERY_LENGTH } from '../memo/bounds.ts';
-
-/** The address of a path of ours, behind the prefix. */
-export const href = (site: Look, path: string) => site.prefix + path;
-
-/** The address of a static file; its name changes with its content. */
-export const assetHref = (site: Look, name: keyof Look['assets']) =>
-  href(site, `/assets/${site.assets[name].file}`);
+import { href } from './href.ts';
+import { oncePerTheme } from './once-per-theme.ts';
+import {
+  Brand,
+  HeadParts,
+  Keys,
+  KeysButton,
+  LogoutButton,
+  Script,
+  Settings,
+  SkipLink,
+  scriptMessages,
+} from './static-parts.tsx';
 
 /** Whose page it is. */
 export interface Reader {
-  name: string;
+  /** undefined: Naver gave none */
+  name?: string;
   /** see `pseudonymOf` */
   person: string;
 }
 
+/** What the page calls its reader. */
+export const nameOf = (page: PageContext, { name = page.t.member }: Reader) => name;
+
 export interface LayoutProps {
-  site: Site;
+  page: PageContext;
   title?: string;
   /** undefined: whoever is not logged in, or nobody knows */
-  reader?: Reader | undefined;
+  reader?: Reader;
   /** what is searched for */
-  q?: string | undefined;
+  q?: string;
   /** what is said about what was just done; undefined: what was said stands */
   notice?: Child;
 }
@@ -32,9 +42,9 @@ export interface LayoutProps {
  * The frame of every page. htmx gets only what changes: the title, the main part, and the notice.
  */
 export function Layout(props: PropsWithChildren<LayoutProps>) {
-  const { site, title, reader, notice, children } = props;
-  const fullTitle = title ? `${title} · ${site.t.title}` : site.t.title;
-  if (site.fragment) {
+  const { page, title, reader, notice, children } = props;
+  const fullTitle = title ? `${title} · ${page.t.title}` : page.t.title;
+  if (page.fragment) {
     return (
       <>
         <title>{fullTitle}</title>
@@ -46,13 +56,13 @@ export function Layout(props: PropsWithChildren<LayoutProps>) {
   return (
     <>
       {raw('<!DOCTYPE html>')}
-      <html lang={site.language} data-theme={site.theme === 'auto' ? undefined : site.theme}>
+      <html lang={page.language} data-theme={page.theme === 'auto' ? undefined : page.theme}>
         <head>
-          {site.frame.head}
+          <HeadParts page={page} />
           <title>{fullTitle}</title>
-          {reader && site.frame.script}
+          {reader && <Script page={page} />}
         </head>
-        {reader ? <ReadersBody {...props} reader={reader} /> : <Body site={site}>{children}</Body>}
+        {reader ? <ReadersBody {...props} reader={reader} /> : <Body page={page}>{children}</Body>}
       </html>
     </>
   );
@@ -68,58 +78,62 @@ export function NoticePart({ children }: PropsWithChildren) {
 }
 
 /** Of whoever is not logged in: no script. */
-function Body({ site, children }: PropsWithChildren<{ site: Site }>) {
+function Body({ page, children }: PropsWithChildren<{ page: PageContext }>) {
   return (
     <body>
-      {site.frame.skip}
-      <header class="bar">{site.frame.brand}</header>
+      <SkipLink page={page} />
+      <header class="bar">
+        <Brand page={page} />
+      </header>
       {children}
-      <footer class="foot">{site.frame.settings}</footer>
+      <footer class="foot">
+        <Settings page={page} />
+      </footer>
     </body>
   );
 }
 
 /** With the bar, the search, and what the script needs to know. */
 function ReadersBody(props: PropsWithChildren<LayoutProps & { reader: Reader }>) {
-  const { site, reader, q, notice, children } = props;
+  const { page, reader, q, notice, children } = props;
   return (
     <body
       hx-boost:inherited="target:'#main' swap:'outerMorph show:none'"
       data-person={reader.person}
-      data-events={href(site, '/memo/events')}
-      data-messages={site.frame.messages}
+      data-events={href(page, '/memo/events')}
+      data-messages={scriptMessages({ page })}
     >
-      {site.frame.skip}
+      <SkipLink page={page} />
       <header class="bar">
-        {site.frame.brand}
-        <form class="account" method="post" action={href(site, '/logout')} hx-boost="false">
-          <span class="name">{reader.name}</span>
-          {site.frame.logoutButton}
+        <Brand page={page} />
+        <form class="account" method="post" action={href(page, '/logout')} hx-boost="false">
+          <span class="name">{nameOf(page, reader)}</span>
+          <LogoutButton page={page} />
         </form>
       </header>
-      {q === undefined ? site.frame.search : <SearchForm site={site} q={q} />}
+      {q === undefined ? <EmptySearch page={page} /> : <SearchForm page={page} q={q} />}
       {children}
       <div id="notice" role="status">
         {notice}
       </div>
       <footer class="foot">
-        {site.frame.settings}
-        {site.frame.keysButton}
+        <Settings page={page} />
+        <KeysButton page={page} />
       </footer>
-      {site.frame.keys}
+      <Keys page={page} />
     </body>
   );
 }
 
 /** Searches when it is sent, and with the script as one types. */
-export function SearchForm({ site, q }: { site: Look; q?: string | undefined }) {
-  const { t } = site;
+export function SearchForm({ page, q }: { page: StaticContext; q?: string | undefined }) {
+  const { t } = page;
   return (
     <search>
       <form
         class="search"
         method="get"
-        action={href(site, '/')}
+        action={href(page, '/')}
         hx-trigger="submit, input changed delay:100ms"
         hx-sync="this:replace"
       >
@@ -141,13 +155,15 @@ export function SearchForm({ site, q }: { site: Look; q?: string | undefined }) 
   );
 }
 
+const EmptySearch = oncePerTheme((page) => <SearchForm page={page} />);
+
 /** Naver's button as its design guide asks: green, the white N, the label. */
-export function LoginButton({ site, newTab = false }: { site: Site; newTab?: boolean }) {
-  const { t } = site;
+export function LoginButton({ page, newTab = false }: { page: PageContext; newTab?: boolean }) {
+  const { t } = page;
   return (
     <a
       class="naver"
-      href={site.loginUrl}
+      href={page.loginUrl}
       hx-boost="false"
       {...(newTab && { target: '_blank', rel: 'noopener' })}
     >

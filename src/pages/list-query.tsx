@@ -1,18 +1,18 @@
-import type { Site } from '../http/env.ts';
+import type { PageContext } from '../http/page-context.ts';
 import { QUERY_LENGTH } from '../memo/bounds.ts';
 
 /** What the page shows of a person's memos; its address says so, and forms carry it, to come back. */
-export interface View {
+export interface ListQuery {
   /** the cursor of an older part */
-  before?: number | undefined;
+  before?: number;
   /** the oldest memo that has been loaded, when the reader has gone on below the first part */
-  through?: number | undefined;
+  through?: number;
   /** what is searched for */
-  q?: string | undefined;
+  q?: string;
   /** the memo that is being edited */
-  edit?: number | undefined;
+  edit?: number;
   /** the oldest of the pinned memos that are shown above the list: the list goes on without them */
-  pinned?: number | undefined;
+  pinned?: number;
 }
 
 /** A positive whole number that JSON can hold, written plainly; undefined for anything else. */
@@ -22,7 +22,7 @@ export function readId(value: string | undefined): number | undefined {
 }
 
 /** The view that query parameters or form fields name; what is no id is left out. */
-export function readView(fields: ReadonlyMap<string, string>): View {
+export function readListQuery(fields: ReadonlyMap<string, string>): ListQuery {
   const id = (name: string) => readId(fields.get(name));
   return {
     before: id('before'),
@@ -43,18 +43,18 @@ export function readQuery(value: string | undefined): string | undefined {
 /** The form that all buttons of the list's cards belong to, so that the view stands there once. */
 export const LIST_FORM = 'list';
 
-export function ListForm({ view }: { view: View }) {
+export function ListForm({ query }: { query: ListQuery }) {
   // In order, as pressed: the second of two quick presses must not be dropped.
   return (
     <form id={LIST_FORM} method="post" hx-sync="this:queue all">
-      <ViewFields view={view} />
+      <ListQueryFields query={query} />
     </form>
   );
 }
 
 /** Carries the view through a form. */
-export function ViewFields({ view }: { view: View }) {
-  const fields = { before: view.before, through: view.through, q: view.q, pinned: view.pinned };
+export function ListQueryFields({ query }: { query: ListQuery }) {
+  const fields = { before: query.before, through: query.through, q: query.q, pinned: query.pinned };
   return (
     <>
       {Object.entries(fields).map(
@@ -66,7 +66,7 @@ export function ViewFields({ view }: { view: View }) {
 }
 
 /** The query that shows something particular of a person's memos. */
-export function viewQuery(query: View & { deleted?: number | undefined }): string {
+export function queryString(query: ListQuery & { deleted?: number | undefined }): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
   const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
   return search.size > 0 ? `?${search}` : '';
@@ -74,8 +74,8 @@ export function viewQuery(query: View & { deleted?: number | undefined }): strin
 
 /** The page's address, with the query that shows something particular. */
 export function pageHref(
-  site: Pick<Site, 'prefix'>,
-  query: View & { deleted?: number | undefined },
+  page: Pick<PageContext, 'prefix'>,
+  query: ListQuery & { deleted?: number | undefined },
 ): string {
-  return `${site.prefix}/${viewQuery(query)}`;
+  return `${page.prefix}/${queryString(query)}`;
 }

@@ -1,14 +1,14 @@
 import { raw } from 'hono/html';
-import type { Site } from '../http/env.ts';
+import type { PageContext } from '../http/page-context.ts';
 import { FIRST_DATE } from '../memo/bounds.ts';
 import type { Memo } from '../memo/stored-memo.ts';
 import { escapeText } from './escape.ts';
-import { href } from './layout.tsx';
+import { href } from './href.ts';
 import { LIST_FORM } from './list-query.tsx';
 import { renderTime, Time } from './time.tsx';
 
 export interface MemoCardProps {
-  site: Site;
+  page: PageContext;
   memo: Memo;
   /** the memo's text as HTML, see `renderText` */
   text: string;
@@ -18,19 +18,19 @@ export interface MemoCardProps {
  * One memo in the list, and what can be done with it, as HTML. Not JSX: of the fifty on a page, that
  * would take ten times as long. Each byte is there fifty times: the script finds the parts by what
  * they do, and the button to copy, which belongs to no form, is only for it.
- * @param page the address of the page that the card is on, see `pageHref`
+ * @param listHref the address of the page that the card is on, see `pageHref`
  */
-export function renderCard({ site, memo, text }: MemoCardProps, page: string): string {
-  const { t, prefix } = site;
+export function renderCard({ page, memo, text }: MemoCardProps, listHref: string): string {
+  const { t, prefix } = page;
   const { id, edited, pin } = memo;
   const path = `${prefix}/memo/${id}`;
-  const edit = escapeText(`${page}${page.includes('?') ? '&' : '?'}edit=${id}`);
-  const made = id >= FIRST_DATE ? renderTime(site, id) : '';
+  const edit = escapeText(`${listHref}${listHref.includes('?') ? '&' : '?'}edit=${id}`);
+  const made = id >= FIRST_DATE ? renderTime(page, id) : '';
   // The times are one element, in the first column.
   const times =
     edited === undefined && made !== ''
       ? made
-      : `<span>${made}${edited === undefined ? '' : ` ${escapeText(t.edited)} ${renderTime(site, edited)}`}</span>`;
+      : `<span>${made}${edited === undefined ? '' : ` ${escapeText(t.edited)} ${renderTime(page, edited)}`}</span>`;
   const ours = `form="${LIST_FORM}" formaction="${path}`;
   return (
     `<article id="m${id}">${text}<footer>${times}` +
@@ -43,15 +43,15 @@ export function renderCard({ site, memo, text }: MemoCardProps, page: string): s
 
 /** A memo in the trash, and its two ways out. */
 export function TrashCard({
-  site,
+  page,
   memo,
   text,
   before,
 }: MemoCardProps & {
   /** the cursor of the part of the trash that it is on */
-  before?: number | undefined;
+  before?: number;
 }) {
-  const { t } = site;
+  const { t } = page;
   return (
     <article id={`m${memo.id}`}>
       {raw(text)}
@@ -59,17 +59,17 @@ export function TrashCard({
         <span>
           {memo.deleted !== undefined && (
             <>
-              {t.deleted} <Time site={site} micros={memo.deleted} />
+              {t.deleted} <Time page={page} micros={memo.deleted} />
             </>
           )}
         </span>
         <div class="actions">
-          <form method="post" action={href(site, `/memo/${memo.id}/restore`)}>
+          <form method="post" action={href(page, `/memo/${memo.id}/restore`)}>
             <button type="submit">{t.restore}</button>
           </form>
           <form
             method="post"
-            action={href(site, `/trash/${memo.id}/purge`)}
+            action={href(page, `/trash/${memo.id}/purge`)}
             hx-confirm={t.purgeConfirm}
           >
             {before !== undefined && <input type="hidden" name="before" value={String(before)} />}

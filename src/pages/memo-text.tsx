@@ -1,4 +1,4 @@
-import type { Site } from '../http/env.ts';
+import type { PageContext } from '../http/page-context.ts';
 import { CARD_LENGTH } from '../memo/bounds.ts';
 import type { Search } from '../memo/search.ts';
 import { type Memo, versionOf } from '../memo/stored-memo.ts';
@@ -11,10 +11,10 @@ const FOLD_LINES = 12;
 const FOLD_LENGTH = 800;
 
 export interface MemoTextProps {
-  site: Site;
+  page: PageContext;
   memo: Memo;
   /** marks what it finds */
-  search?: Search | undefined;
+  search?: Search;
   /** whether its tasks can be done here */
   fixed?: boolean;
 }
@@ -25,7 +25,7 @@ export interface MemoTextProps {
  * pieces, so that others can have their turn between them.
  */
 export function* renderText({
-  site,
+  page,
   memo,
   search,
   fixed = false,
@@ -41,15 +41,15 @@ export function* renderText({
   let isFolded = false;
   for (const { done, start, tokens } of parseText(text, marks)) {
     if (index === fold) {
-      html += openFold(site.t.more(count - fold));
+      html += openFold(page.t.more(count - fold));
       isFolded = true;
     }
     const label = `m${id}-${index}`;
-    if (done !== undefined) html += openTask({ site, memo, done, index, label, fixed });
+    if (done !== undefined) html += openTask({ page, memo, done, index, label, fixed });
     let at = start;
     for (const token of tokens) {
       if (length > CARD_LENGTH) break;
-      const shown = renderToken(site, token);
+      const shown = renderToken(page, token);
       html += shown;
       length += shown.length;
       at += lengthOf(token);
@@ -62,7 +62,7 @@ export function* renderText({
     index++;
     length += done === undefined ? 1 : TASK_LENGTH;
     if (length > CARD_LENGTH && at < text.length) {
-      if (!isFolded) html += openFold(site.t.more(Math.max(1, count - index)));
+      if (!isFolded) html += openFold(page.t.more(Math.max(1, count - index)));
       yield `${html}${escapeText(text.slice(at))}</details></div>`;
       return;
     }
@@ -81,14 +81,14 @@ const openFold = (summary: string) => `<details><summary>${escapeText(summary)}<
 
 /** A box that can be pressed without a script: a button of the list's form. */
 function openTask({
-  site,
+  page,
   memo,
   done,
   index,
   label,
   fixed,
 }: {
-  site: Site;
+  page: PageContext;
   memo: Memo;
   done: boolean;
   index: number;
@@ -96,19 +96,19 @@ function openTask({
   fixed: boolean;
 }): string {
   const box = `role="checkbox" aria-checked="${done}" aria-labelledby="${label}"`;
-  const path = `${site.prefix}/memo/${memo.id}/task?version=${versionOf(memo)}&amp;line=${index}`;
+  const path = `${page.prefix}/memo/${memo.id}/task?version=${versionOf(memo)}&amp;line=${index}`;
   const check = fixed
     ? `<span ${box} aria-disabled="true"></span>`
     : `<button form="${LIST_FORM}" formaction="${path}" name="done" value="${!done}" ${box}></button>`;
   return `<div class="task">${check}<span id="${label}">`;
 }
 
-function renderToken(site: Site, token: Token): string {
+function renderToken(page: PageContext, token: Token): string {
   if (token.kind === 'text') return renderPart(token);
   const parts = token.parts.map(renderPart).join('');
   return token.kind === 'link'
     ? `<a href="${escapeText(token.href)}" rel="noopener noreferrer nofollow">${parts}</a>`
-    : `<a class="tag" href="${site.prefix}/?q=${encodeURIComponent(token.tag)}">${parts}</a>`;
+    : `<a class="tag" href="${page.prefix}/?q=${encodeURIComponent(token.tag)}">${parts}</a>`;
 }
 
 function renderPart({ text, marked }: { text: string; marked: boolean }): string {

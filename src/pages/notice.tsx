@@ -1,22 +1,31 @@
-import type { Site } from '../http/env.ts';
+import type { PageContext } from '../http/page-context.ts';
 import type { Problem } from '../http/problem.ts';
-import { href, LoginButton } from './layout.tsx';
-import { type View, ViewFields } from './list-query.tsx';
+import { href } from './href.ts';
+import { LoginButton } from './layout.tsx';
+import { type ListQuery, ListQueryFields } from './list-query.tsx';
 
 /** What is said about what was just done: a memo that can come back, or words for whoever hears. */
 export type Notice = { removed: number } | { done: string };
 
-export function NoticeContent({ site, notice, view }: { site: Site; notice: Notice; view: View }) {
-  const { t } = site;
+export function NoticeContent({
+  page,
+  notice,
+  query,
+}: {
+  page: PageContext;
+  notice: Notice;
+  query: ListQuery;
+}) {
+  const { t } = page;
   if ('done' in notice) return <span class="visually-hidden">{notice.done}</span>;
   return (
     <form
       class="notice"
       method="post"
-      action={href(site, `/memo/${notice.removed}/restore`)}
+      action={href(page, `/memo/${notice.removed}/restore`)}
       data-fades
     >
-      <ViewFields view={view} />
+      <ListQueryFields query={query} />
       <span>{t.removed}</span>
       <button class="quiet" type="submit" data-key="u" autofocus>
         {t.undo}
@@ -26,8 +35,8 @@ export function NoticeContent({ site, notice, view }: { site: Site; notice: Noti
 }
 
 /** Why something was not done, while the page stays as it is. */
-export function ProblemNotice({ site, problem }: { site: Site; problem: Problem }) {
-  const { t } = site;
+export function ProblemNotice({ page, problem }: { page: PageContext; problem: Problem }) {
+  const { t } = page;
   const [title, advice] = t.problems[problem.code];
   return (
     <div class="notice" role="alert">
@@ -35,7 +44,7 @@ export function ProblemNotice({ site, problem }: { site: Site; problem: Problem 
         <strong>{title}</strong> {advice}
       </p>
       <p class="actions">
-        {problem.code === 'logged-out' && <LoginButton site={site} />}
+        {problem.code === 'logged-out' && <LoginButton page={page} />}
         <button class="quiet" type="button" data-key="close">
           {t.close}
         </button>

@@ -1,10 +1,11 @@
-import type { Site } from '../http/env.ts';
+import type { PageContext } from '../http/page-context.ts';
 import type { SessionInfo } from '../store/sessions.ts';
-import { href, Layout, type Reader } from './layout.tsx';
+import { href } from './href.ts';
+import { Layout, type Reader } from './layout.tsx';
 import { Time } from './time.tsx';
 
 export interface SessionsProps {
-  site: Site;
+  page: PageContext;
   reader: Reader;
   /** the last used first */
   sessions: SessionInfo[];
@@ -13,27 +14,27 @@ export interface SessionsProps {
 }
 
 /** Where somebody is logged in. */
-export function Sessions({ site, reader, sessions, current }: SessionsProps) {
-  const { t } = site;
+export function Sessions({ page, reader, sessions, current }: SessionsProps) {
+  const { t } = page;
   return (
-    <Layout site={site} title={t.sessions} reader={reader}>
+    <Layout page={page} title={t.sessions} reader={reader}>
       <main id="main" tabindex={-1} hx-history-elt>
         <h1>{t.sessions}</h1>
         <p class="hint">{t.sessionsHint}</p>
         <ul class="cards">
           {sessions.map((session) => (
             <li>
-              <SessionCard site={site} session={session} isCurrent={session.id === current} />
+              <SessionCard page={page} session={session} isCurrent={session.id === current} />
             </li>
           ))}
         </ul>
-        <form method="post" action={href(site, '/sessions/end')} hx-boost="false">
+        <form method="post" action={href(page, '/sessions/end')} hx-boost="false">
           <button class="quiet" type="submit">
             {t.logoutAll}
           </button>
         </form>
         <p>
-          <a href={href(site, '/')} hx-swap="outerMorph show:top">
+          <a href={href(page, '/')} hx-swap="outerMorph show:top">
             {t.back}
           </a>
         </p>
@@ -43,15 +44,15 @@ export function Sessions({ site, reader, sessions, current }: SessionsProps) {
 }
 
 function SessionCard({
-  site,
+  page,
   session,
   isCurrent,
 }: {
-  site: Site;
+  page: PageContext;
   session: SessionInfo;
   isCurrent: boolean;
 }) {
-  const { t } = site;
+  const { t } = page;
   const label = `s${session.id}`;
   return (
     <article aria-labelledby={label}>
@@ -61,16 +62,16 @@ function SessionCard({
       <footer>
         <span class="times">
           <span>
-            {t.began} <Time site={site} micros={session.began * 1000} />
+            {t.began} <Time page={page} micros={session.began * 1000} />
           </span>
           <span>
-            {t.used} <Time site={site} micros={session.used * 1000} />
+            {t.used} <Time page={page} micros={session.used * 1000} />
           </span>
         </span>
         {isCurrent ? (
           <strong>{t.thisBrowser}</strong>
         ) : (
-          <form method="post" action={href(site, `/sessions/${session.id}/end`)}>
+          <form method="post" action={href(page, `/sessions/${session.id}/end`)}>
             <button class="quiet" type="submit">
               {t.logout}
             </button>

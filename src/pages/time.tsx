@@ -1,13 +1,13 @@
 import { raw } from 'hono/html';
-import type { Site } from '../http/env.ts';
+import type { PageContext } from '../http/page-context.ts';
 import { formatRelative } from '../i18n/index.ts';
 
 /** How long ago something was, as HTML; the script says when, exactly. @param micros a time in µs */
-export function renderTime(site: Site, micros: number): string {
+export function renderTime(page: PageContext, micros: number): string {
   const ms = Math.floor(micros / 1000);
   const minute = new Date(ms).toISOString().slice(0, 16);
-  return `<time datetime="${minute}Z">${formatRelative(site.language, ms, site.now)}</time>`;
+  return `<time datetime="${minute}Z">${formatRelative(page.language, ms, page.now)}</time>`;
 }
 
-export const Time = ({ site, micros }: { site: Site; micros: number }) =>
-  raw(renderTime(site, micros));
+export const Time = ({ page, micros }: { page: PageContext; micros: number }) =>
+  raw(renderTime(page, micros));

@@ -1,41 +1,42 @@
 import { raw } from 'hono/html';
-import type { Site } from '../http/env.ts';
-import { href, Layout, type Reader } from './layout.tsx';
+import type { PageContext } from '../http/page-context.ts';
+import { href } from './href.ts';
+import { Layout, type Reader } from './layout.tsx';
 import { NoticeContent } from './notice.tsx';
 
 export interface TrashProps {
-  site: Site;
+  page: PageContext;
   reader: Reader;
   /** items, the last deleted first, as HTML */
   memos: string;
   /** how many would go, when the question is whether to empty it; 0: nobody asks */
   toEmpty: number;
   /** the cursor of this part; undefined: the first */
-  before?: number | undefined;
+  before?: number;
   /** the cursor of the next part, when there is one */
-  next?: number | undefined;
+  next?: number;
   /** what was just done, for whoever hears the page */
-  done?: string | undefined;
+  done?: string;
 }
 
 /** What was deleted in the last 30 days. */
-export function Trash({ site, reader, memos, toEmpty, before, next, done }: TrashProps) {
-  const { t } = site;
+export function Trash({ page, reader, memos, toEmpty, before, next, done }: TrashProps) {
+  const { t } = page;
   return (
     <Layout
-      site={site}
+      page={page}
       title={t.trash}
       reader={reader}
-      notice={done && <NoticeContent site={site} notice={{ done }} view={{}} />}
+      notice={done && <NoticeContent page={page} notice={{ done }} query={{}} />}
     >
       <main id="main" tabindex={-1} data-live hx-history-elt>
         <h1>{t.trash}</h1>
         <p class="hint">{t.trashHint}</p>
         {toEmpty > 0 && (
-          <form class="notice" method="post" action={href(site, '/trash/empty')}>
+          <form class="notice" method="post" action={href(page, '/trash/empty')}>
             <span role="alert">{t.emptyConfirm(toEmpty)}</span>
             <span class="actions">
-              <a class="quiet" href={href(site, '/trash')}>
+              <a class="quiet" href={href(page, '/trash')}>
                 {t.cancel}
               </a>
               <button class="quiet" type="submit">
@@ -46,7 +47,7 @@ export function Trash({ site, reader, memos, toEmpty, before, next, done }: Tras
         )}
         {toEmpty === 0 && memos !== '' && (
           <p>
-            <a class="quiet" href={href(site, '/trash?confirm=1')}>
+            <a class="quiet" href={href(page, '/trash?confirm=1')}>
               {t.emptyTrash}
             </a>
           </p>
@@ -56,7 +57,7 @@ export function Trash({ site, reader, memos, toEmpty, before, next, done }: Tras
           {raw(memos)}
           {next !== undefined && (
             <li class="older">
-              <a href={href(site, `/trash?before=${next}`)} hx-swap="outerMorph show:top">
+              <a href={href(page, `/trash?before=${next}`)} hx-swap="outerMorph show:top">
                 {t.older}
               </a>
             </li>
@@ -64,11 +65,11 @@ export function Trash({ site, reader, memos, toEmpty, before, next, done }: Tras
         </ul>
         <nav class="pages">
           {before !== undefined && (
-            <a href={href(site, '/trash')} hx-swap="outerMorph show:top">
+            <a href={href(page, '/trash')} hx-swap="outerMorph show:top">
               {t.newest}
             </a>
           )}
-          <a href={href(site, '/')} hx-swap="outerMorph show:top">
+          <a href={href(page, '/')} hx-swap="outerMorph show:top">
             {t.back}
           </a>
         </nav>

@@ -3,7 +3,7 @@ import type { Assets } from '../http/assets.ts';
 import type { Env } from '../http/env.ts';
 import { preferredCoding } from '../http/negotiate.ts';
 import { Problem } from '../http/problem.ts';
-import { answer } from '../http/respond.ts';
+import { respond } from '../http/respond.ts';
 
 /** Static files, from memory: a name that the build did not make does not exist. */
 export function assetRoutes(assets: Assets) {
@@ -22,14 +22,16 @@ export function assetRoutes(assets: Assets) {
   const app = new Hono<Env>();
   app.get('/:file', (c) => {
     const asset = files.get(c.req.param('file'));
-    if (!asset) throw new Problem(404, 'not-found');
+    if (!asset) throw new Problem('not-found');
     const coding = preferredCoding(c.req.header('Accept-Encoding'), ['br', 'gzip']);
-    return answer(c, asset[coding ?? 'identity'], {
-      'Content-Type': asset.type,
-      ...(coding && { 'Content-Encoding': coding }),
-      Vary: 'Accept-Encoding',
-      // The name changes with the content.
-      'Cache-Control': 'public, max-age=31536000, immutable',
+    return respond(c, asset[coding ?? 'identity'], {
+      headers: {
+        'Content-Type': asset.type,
+        ...(coding && { 'Content-Encoding': coding }),
+        Vary: 'Accept-Encoding',
+        // The name changes with the content.
+        'Cache-Control': 'public, max-age=31536000, immutable',
+      },
     });
   });
   return app;

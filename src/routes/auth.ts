@@ -1,35 +1,42 @@
 import { type Context, Hono } from 'hono';
-import { getCookie } from 'hono/cookie';
-import type { Dependencies, Env } from '../http/env.ts';
-import { Problem } from '../http/problem.ts';
-import { sendCookie } from '../http/respond.ts';
+import type { AppContext } from '../context.ts';
+import { cookieOptions, readCookies, sendCookie } from '../http/cookies.ts';
+import type { Env } from '../http/env.ts';
+import { Problem, type ProblemCode } from '../http/problem.ts';
+import { redirect } from '../http/respond.ts';
+import { clearSessionCookie, setSessionCookie } from '../http/session-cookie.ts';
+import { limitLogins } from '../middleware/limit-logins.ts';
 import { navigationsOnly } from '../middleware/navigations-only.ts';
-import { limitLogins } from '../middleware/rate-limit.ts';
-import { clearSessionCookie, readSession, setSessionCookie } from '../middleware/session.ts';
+import { readSession } from '../middleware/read-session.ts';
+import { NaverError } from '../naver.ts';
 import { pseudonymOf, randomToken, type Session, STATE_LIMIT } from '../store/sessions.ts';
 
 const STATE = /^[\w-]{43}$/;
 
-/** Naver's errors that are about us or the person; any other is Naver's own trouble. */
-const REFUSALS: Record<string, () => Problem> = {
-  access_denied: () => new Problem(403, 'login-refused'),
-  invalid_request: () => new Problem(502, 'naver-misconfigured'),
-  unauthorized_client: () => new Problem(502, 'naver-misconfigured'),
-  unsupported_response_type: () => new Problem(502, 'naver-misconfigured'),
-};
+/** Naver's errors at the login page that are about us or the person; any other is Naver's own. */
+const REFUSALS = new Map<string, ProblemCode>([
+  ['access_denied', 'login-refused'],
+  ['invalid_request', 'naver-misconfigured'],
+  ['unauthorized_client', 'naver-misconfigured'],
+  ['unsupported_response_type', 'naver-misconfigured'],
+]);
 
-export function authRoutes({ config, events, limiter, sessions, naver }: Dependencies) {
+/** Naver's failures when it is asked who the person is. */
+const FAILURES = {
+  unavailable: ['naver-unavailable', 60],
+  expired: ['login-expired'],
+  misconfigured: ['naver-misconfigured'],
+} satisfies Record<NaverError['failure'], [ProblemCode, retryAfter?: number]>;
+
+export function authRoutes({ config, changes, limiter, sessions, naver }: AppContext) {
   const app = new Hono<Env>();
   const limited = limitLogins(limiter, config);
-  const page = `${config.prefix}/`;
+  const home = `${config.prefix}/`;
   const secure = config.publicUrl.startsWith('https:');
   const stateCookie = {
+    ...cookieOptions(config),
     // Browsers accept the name `__Host-…` only with this path.
     path: secure ? '/' : `${config.prefix}/oauth2`,
-    httpOnly: true,
-    // Lax, not Strict: Naver's redirect comes from another site and has to bring the cookie.
-    sameSite: 'Lax' as const,
-    secure,
   };
 
   // One cookie a state, so that two tabs can log in at once. Its name tells which state it holds.
@@ -41,58 +48,60 @@ export function authRoutes({ config, events, limiter, sessions, naver }: Depende
   app.get('/login', navigationsOnly(), limited, (c) => {
     const state = randomToken();
     sendCookie(c, cookieName(state), state, { ...stateCookie, maxAge: STATE_LIMIT / 1000 });
-    return c.redirect(naver.authorizeUrl(state));
+    return redirect(c, naver.authorizeUrl(state));
   });
 
   // Back from Naver: the state is checked and used up before anything else happens.
   app.get('/oauth2', navigationsOnly(), limited, readSession(sessions), async (c) => {
     const state = c.req.query('state') ?? '';
-    if (!STATE.test(state)) throw new Problem(400, 'login-expired');
-    const mine = getCookie(c, cookieName(state)) ?? '';
+    if (!STATE.test(state)) throw new Problem('login-expired');
+    const isOurs = readCookies(c, cookieName(state)).some((it) => equalInConstantTime(it, state));
     sendCookie(c, cookieName(state), '', stateCookie);
-    if (!equalInConstantTime(mine, state)) {
+    if (!isOurs) {
       // A callback opened once more, from the history or by going back, is no mistake.
       if (c.get('session') || (await sessions.isStateUsed(state))) return leaveRepeated(c);
-      throw new Problem(400, 'login-expired');
+      throw new Problem('login-expired');
     }
     // A double click or a reload sends the same code twice; it is exchanged once.
     if (!(await sessions.useState(state))) return leaveRepeated(c);
 
     const refusal = c.req.query('error');
     if (refusal !== undefined) {
-      throw Object.hasOwn(REFUSALS, refusal)
-        ? REFUSALS[refusal]?.()
-        : new Problem(503, 'naver-unavailable');
+      throw new Problem(REFUSALS.get(refusal) ?? 'naver-unavailable');
     }
     const code = c.req.query('code');
-    if (!code) throw new Problem(400, 'login-expired');
+    if (!code) throw new Problem('login-expired');
 
-    const user = await naver.identify(code, state);
+    const user = await naver.identify(code, state).catch((error) => {
+      if (!(error instanceof NaverError)) throw error;
+      const [problem, retryAfter] = FAILURES[error.failure];
+      throw new Problem(problem, { retryAfter, cause: error });
+    });
     const token = await sessions.begin(user, c.req.header('User-Agent'));
     // Also of several, of which none counted: the new one must have no rivals.
     for (const old of [c.get('session'), ...(c.get('rivals') ?? [])]) await endSession(old);
     setSessionCookie(c, config, token);
-    c.set('event', 'login');
+    c.set('securityEvent', 'login');
     c.set('person', pseudonymOf(user.id));
-    return c.redirect(page);
+    return redirect(c, home);
   });
 
   app.post('/logout', readSession(sessions), async (c) => {
     await endSession(c.get('session'));
-    if (c.get('session')) c.set('event', 'logout');
+    if (c.get('session')) c.set('securityEvent', 'logout');
     clearSessionCookie(c, config);
-    return c.redirect(page, 303);
+    return redirect(c, home, 303);
   });
 
   function leaveRepeated(c: Context<Env>): Response {
-    c.set('event', 'login-repeated');
-    return c.redirect(page);
+    c.set('securityEvent', 'login-repeated');
+    return redirect(c, home);
   }
 
   async function endSession(session: Session | undefined): Promise<void> {
     if (!session) return;
     await sessions.end(session);
-    void events.publishEnd(session.userId);
+    void changes.publishEnd(session.userId);
   }
 
   return app;

@@ -1,6 +1,10 @@
 import { Hono } from 'hono';
-import type { Dependencies, Env } from '../http/env.ts';
-import { readSession, requireSession } from '../middleware/session.ts';
+import type { AppContext } from '../context.ts';
+import type { Env } from '../http/env.ts';
+import { respond } from '../http/respond.ts';
+import { onRoutes } from '../middleware/on-routes.ts';
+import { readSession } from '../middleware/read-session.ts';
+import { requireSession } from '../middleware/require-session.ts';
 import type { Listener } from '../store/changes.ts';
 import type { Session } from '../store/sessions.ts';
 
@@ -20,8 +24,9 @@ const ALIVE = 'event: alive\ndata:\n\n';
  * tab that changed them, if one did; and `alive`. Streams end with their session: at once when it is
  * ended, with the next heartbeat when it expires. And they end when the server is about to stop.
  */
-export function eventRoutes({ config, events, sessions, shutdown }: Dependencies) {
+export function eventRoutes({ config, changes, sessions, shutdown }: AppContext) {
   const app = new Hono<Env>();
+  app.use(onRoutes(readSession(sessions, { counts: false }), requireSession(config)));
   const streams = new Set<EventStream>();
   let heartbeat: ReturnType<typeof setInterval> | undefined;
   const beat = () => {
@@ -46,22 +51,22 @@ export function eventRoutes({ config, events, sessions, shutdown }: Dependencies
   const owner: Owner = {
     check: (stream) => void closeEnded([stream]),
     forget(stream) {
-      events.unsubscribe(stream.session.userId, stream);
+      changes.unsubscribe(stream.session.userId, stream);
       if (!streams.delete(stream) || streams.size > 0) return;
       clearInterval(heartbeat);
       heartbeat = undefined;
     },
   };
 
-  app.get('/', readSession(sessions, { counts: false }), requireSession(config), async (c) => {
-    const session = c.get('session')!;
-    // Of an answer to HEAD nobody reads the stream, nor says that nobody does.
-    if (c.req.method === 'HEAD') return c.body(null, 200, CONTENT_TYPE);
+  app.get('/', async (c) => {
+    const session = c.get('reader');
+    // HEAD gets no stream: nothing would read or cancel it.
+    if (c.req.method === 'HEAD') return respond(c, null, { headers: CONTENT_TYPE });
     const stream = new EventStream(session, owner);
     streams.add(stream);
     heartbeat ??= setInterval(beat, HEARTBEAT);
     try {
-      await events.subscribe(session.userId, stream);
+      await changes.subscribe(session.userId, stream);
     } catch (error) {
       stream.end();
       throw error;
@@ -69,7 +74,7 @@ export function eventRoutes({ config, events, sessions, shutdown }: Dependencies
     // At once, so that the browser knows that it is connected.
     stream.send(ALIVE);
     if (shutdown.aborted) stream.end();
-    return c.body(stream.body, 200, CONTENT_TYPE);
+    return respond(c, stream.body, { headers: CONTENT_TYPE });
   });
 
   return app;

@@ -1,10 +1,12 @@
 import { Hono } from 'hono';
-import type { Dependencies, Env } from '../http/env.ts';
+import type { AppContext } from '../context.ts';
+import type { Env } from '../http/env.ts';
+import { respondText } from '../http/respond.ts';
 
 /** How long a result is good for, in ms: many balancers asking at once are one question to Redis. */
 const FRESH = 500;
 
-export function healthRoutes({ checkStorage, storageWarning, shutdown }: Dependencies) {
+export function healthRoutes({ checkStorage, storageWarning, shutdown }: AppContext) {
   let checked = 0;
   let check: Promise<boolean> = Promise.resolve(false);
 
@@ -24,18 +26,18 @@ export function healthRoutes({ checkStorage, storageWarning, shutdown }: Depende
   // The process is alive, whatever becomes of Redis: restarting it would help nobody.
   app.get('/healthz', (c) => {
     c.set('isHealthCheck', true);
-    return c.text('ok\n');
+    return respondText(c, 'ok\n');
   });
 
   // Redis can be read and written, and no shutdown has begun.
   app.get('/readyz', async (c) => {
     c.set('isHealthCheck', true);
     if (shutdown.aborted || !(await isStorageReady())) {
-      return c.text('not ready\n', 503, { 'Retry-After': '2' });
+      return respondText(c, 'not ready\n', { status: 503, headers: { 'Retry-After': '2' } });
     }
     // Still ready: to take all targets out would only add an outage to the risk.
     const warning = storageWarning();
-    return c.text(warning === undefined ? 'ready\n' : `ready\nwarning: ${warning}\n`);
+    return respondText(c, warning === undefined ? 'ready\n' : `ready\nwarning: ${warning}\n`);
   });
 
   return app;

@@ -379,15 +379,16 @@ describe('a search by the API', () => {
 });
 
 test.each(['/', '/memo'])('a search at %s ends when nobody waits for it any more', async (path) => {
-  const memos = createMemoStore(connect());
-  const { page } = memos;
+  const client = connect();
+  const memos = createMemoStore(client);
   let asked = 0;
   let leave = () => {};
-  memos.page = (...args) => {
-    asked++;
-    if (asked === 3) leave();
-    return page.apply(memos, args);
-  };
+  client.memosBuffer = new Proxy(client.memosBuffer, {
+    apply(target, self, args) {
+      if (args[1] === 'page' && ++asked === 3) leave();
+      return Reflect.apply(target, self, args);
+    },
+  });
   const { redis, logIn } = createTestApp({ deps: { memos } });
   const me = await logIn();
   const old = Array.from({ length: 4000 }, (_, i) => `{"text": "${i}"}`);

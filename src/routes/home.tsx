@@ -1,6 +1,9 @@
-import type { Context } from 'hono';
-import type { Dependencies, Env } from '../http/env.ts';
-import { answerPage } from '../http/respond.ts';
+import { type Context, Hono } from 'hono';
+import type { AppContext } from '../context.ts';
+import type { Env } from '../http/env.ts';
+import { Problem } from '../http/problem.ts';
+import { renderPage } from '../http/respond.ts';
+import { tabOf } from '../http/tab.ts';
 import {
   PAGE_BYTES,
   PAGE_SIZE,
@@ -9,28 +12,31 @@ import {
   THROUGH_MEMOS,
 } from '../memo/bounds.ts';
 import { createSearch, type Search } from '../memo/search.ts';
-import { idOf, type Memo, type MemoPage, parseMemo, type StoredMemo } from '../memo/stored-memo.ts';
+import {
+  idOf,
+  type Memo,
+  type MemoBytes,
+  type MemoPage,
+  parseMemo,
+  type StoredMemo,
+} from '../memo/stored-memo.ts';
 import { createPause, joinYielding } from '../memo/yielding.ts';
-import { tabOf } from '../middleware/announce-changes.ts';
+import { readSession } from '../middleware/read-session.ts';
 import { Editor } from '../pages/composer.tsx';
 import { CardChange, Cards, Home, type ListName } from '../pages/home.tsx';
-import { pageHref, type View } from '../pages/list-query.tsx';
+import { Invitation } from '../pages/invitation.tsx';
+import { type ListQuery, pageHref, readId, readListQuery } from '../pages/list-query.tsx';
 import { renderCard } from '../pages/memo-card.tsx';
 import { renderText } from '../pages/memo-text.tsx';
 import type { Notice } from '../pages/notice.tsx';
-import { pseudonymOf } from '../store/sessions.ts';
 
 /** Shows a person's memos: the routes that end on the page share this. */
-export function createHome({
-  memos,
-  sessions,
-  searches,
-}: Pick<Dependencies, 'memos' | 'sessions' | 'searches'>) {
+export function createHome({ memos, searches }: Pick<AppContext, 'memos' | 'searches'>) {
   /** Up to `limit` of the person's memos, newest first: of all, or of those that the search finds. */
   function list(
     c: Context<Env>,
     limit: number,
-    { search, before }: { search?: Search | undefined; before?: number | undefined },
+    { search, before }: { search?: Search; before?: number | undefined },
   ): Promise<MemoPage> {
     const { userId } = c.get('session')!;
     if (!search) return memos.page(userId, limit, before);
@@ -42,57 +48,66 @@ export function createHome({
   /** Those that the view is of, newest first. */
   async function read(
     c: Context<Env>,
-    { before, through }: View,
+    { before, through }: ListQuery,
     search?: Search,
   ): Promise<MemoPage> {
-    const page = await list(c, PAGE_SIZE, { search, before });
+    const part = await list(c, PAGE_SIZE, { search, before });
     let length = 0;
     while (
-      page.next !== undefined &&
+      part.next !== undefined &&
       through !== undefined &&
-      page.next > through &&
-      page.memos.length < THROUGH_MEMOS &&
+      part.next > through &&
+      part.memos.length < THROUGH_MEMOS &&
       length < THROUGH_BYTES &&
       !c.req.raw.signal.aborted
     ) {
-      const more = await list(c, PAGE_SIZE, { search, before: page.next });
+      const more = await list(c, PAGE_SIZE, { search, before: part.next });
       for (const memo of more.memos) length += memo.byteLength;
-      page.memos.push(...more.memos);
-      page.next = more.next;
+      part.memos.push(...more.memos);
+      part.next = more.next;
     }
-    return page;
+    return part;
   }
 
   return {
     list,
 
     /**
-     * The page. A memo that is to be edited and is not there any more is not.
+     * The page. If the memo to edit no longer exists, the page opens without an editor.
      * @param notice what was done; htmx gets the page's address, too
+     * @param options.requireEdit a memo to edit that does not exist is a problem instead
+     * @throws Problem `not-found`
      */
-    async page(c: Context<Env>, asked: View, notice?: Notice): Promise<Response> {
-      const site = c.get('site');
-      const { userId } = c.get('session')!;
+    async page(
+      c: Context<Env>,
+      asked: ListQuery,
+      notice?: Notice,
+      { requireEdit = false } = {},
+    ): Promise<Response> {
+      const page = c.get('page');
+      const session = c.get('session')!;
+      const { userId, person } = session;
       const search = createSearch(asked.q ?? '');
       const isFirst = asked.before === undefined;
-      const [name, found, pins, editing] = await Promise.all([
-        sessions.nameOf(userId),
+      const [found, pins, editing] = await Promise.all([
         read(c, asked, search),
         isFirst && !search ? memos.pinned(userId) : [],
         asked.edit === undefined ? undefined : memos.find(userId, asked.edit),
       ]);
-      const view = {
+      if (requireEdit && asked.edit !== undefined && editing === undefined) {
+        throw new Problem('not-found');
+      }
+      const query = {
         ...asked,
         q: search && asked.q,
         edit: editing === undefined ? undefined : asked.edit,
       };
-      if (notice && site.fragment) c.get('headers')['HX-Replace-Url'] = pageHref(site, view);
-      const person = pseudonymOf(userId);
       const memo = editing === undefined ? undefined : parseMemo(editing);
-      const editor = memo && String(<Editor site={site} person={person} memo={memo} view={view} />);
-      const href = pageHref(site, { ...view, edit: undefined });
+      const editor =
+        memo && String(<Editor page={page} person={person} memo={memo} query={query} />);
+      const href = pageHref(page, { ...query, edit: undefined });
       const toCard = (shown: Memo, text: string) =>
-        editor && shown.id === memo?.id ? editor : renderCard({ site, memo: shown, text }, href);
+        editor && shown.id === memo?.id ? editor : renderCard({ page, memo: shown, text }, href);
       const pinned = await renderCards(c, pins, toCard, { limit: PINNED_BYTES });
       // By their ids: one that is changed between the two looks is another text in each.
       const above = new Set(pinned.memos.map(({ id }) => id));
@@ -101,24 +116,25 @@ export function createHome({
       const others = await renderCards(c, rest, toCard, {
         search,
         taken: pinned.bytes,
-        skip: isFirst ? undefined : isPinnedAbove(view, search),
+        skip: isFirst ? undefined : isPinnedAbove(query, search),
       });
       const isShown = [...pinned.memos, ...others.memos].some(({ id }) => id === memo?.id);
-      return answerPage(
+      return renderPage(
         c,
         <Home
-          site={site}
-          reader={{ name: name ?? site.t.member, person }}
+          page={page}
+          reader={session}
           newKey={crypto.randomUUID()}
           pinned={pinned.html}
           memos={others.html}
           editor={isShown ? undefined : editor}
-          view={view}
+          query={query}
           search={search}
           next={others.last?.id ?? found.next}
-          lastPinned={isFirst ? pinned.memos.at(-1)?.id : view.pinned}
+          lastPinned={isFirst ? pinned.memos.at(-1)?.id : query.pinned}
           notice={notice}
         />,
+        notice && page.fragment ? { headers: { 'HX-Replace-Url': pageHref(page, query) } } : {},
       );
     },
 
@@ -129,55 +145,56 @@ export function createHome({
      */
     async change(
       c: Context<Env>,
-      view: View,
+      query: ListQuery,
       notice: Notice,
       id: number,
       stored?: StoredMemo,
     ): Promise<Response | undefined> {
-      const site = c.get('site');
+      const page = c.get('page');
       const memo = stored === undefined ? undefined : parseMemo(stored);
-      const search = createSearch(view.q ?? '');
+      const search = createSearch(query.q ?? '');
       const list: ListName = memo?.pin && !search ? 'pinned' : 'memos';
       if (!c.req.header('Memo-Lists')?.split(' ').includes(list)) return undefined;
       // The address is that of what the page shows by now.
-      c.get('headers')['HX-Push-Url'] = 'false';
       let item = '';
       const isInView =
         memo &&
         (!search || search.matches(memo.text)) &&
-        (view.before === undefined || id < view.before);
+        (query.before === undefined || id < query.before);
       if (isInView) {
-        const text = await joinYielding(renderText({ site, memo, search }), pauseFor(c));
-        const href = pageHref(site, { ...view, edit: undefined });
-        item = `<li>${renderCard({ site, memo, text }, href)}</li>`;
+        const text = await joinYielding(renderText({ page, memo, search }), pauseFor(c));
+        const href = pageHref(page, { ...query, edit: undefined });
+        item = `<li>${renderCard({ page, memo, text }, href)}</li>`;
       }
-      return answerPage(
+      return renderPage(
         c,
-        <CardChange site={site} id={id} list={list} item={item} view={view} notice={notice} />,
+        <CardChange page={page} id={id} list={list} item={item} query={query} notice={notice} />,
+        // The address stays that of what the page shows by now.
+        { headers: { 'HX-Push-Url': 'false' } },
       );
     },
 
     /** Only the older memos, to be added below others. */
-    async older(c: Context<Env>, view: View): Promise<Response> {
-      const site = c.get('site');
-      const search = createSearch(view.q ?? '');
-      const found = await read(c, view, search);
-      const shown = search ? { q: view.q } : {};
-      const href = pageHref(site, shown);
+    async older(c: Context<Env>, query: ListQuery): Promise<Response> {
+      const page = c.get('page');
+      const search = createSearch(query.q ?? '');
+      const found = await read(c, query, search);
+      const shown = search ? { q: query.q } : {};
+      const href = pageHref(page, shown);
       const { html, last } = await renderCards(
         c,
         found.memos,
-        (memo, text) => renderCard({ site, memo, text }, href),
-        { search, skip: isPinnedAbove(view, search) },
+        (memo, text) => renderCard({ page, memo, text }, href),
+        { search, skip: isPinnedAbove(query, search) },
       );
-      return answerPage(
+      return renderPage(
         c,
         <Cards
-          site={site}
+          page={page}
           memos={html}
-          view={shown}
+          query={shown}
           next={last?.id ?? found.next}
-          lastPinned={view.pinned}
+          lastPinned={query.pinned}
         />,
       );
     },
@@ -185,6 +202,34 @@ export function createHome({
 }
 
 export type HomePages = ReturnType<typeof createHome>;
+
+/** The page: an invitation to log in, or a person's memos, one of which may be open for editing. */
+export function homeRoutes({ memos, sessions }: AppContext, home: HomePages) {
+  const app = new Hono<Env>();
+
+  app.get('/', readSession(sessions), async (c) => {
+    const page = c.get('page');
+    const session = c.get('session');
+    if (!session) {
+      // In the middle of somebody's page, the invitation would take the place of their memos.
+      if (page.fragment) throw new Problem('logged-out');
+      return renderPage(c, <Invitation page={page} rivals={c.get('rivals') !== undefined} />);
+    }
+    const fields = new Map(Object.entries(c.req.query()));
+    for (const name of ['before', 'through', 'edit', 'deleted', 'pinned']) {
+      if (fields.has(name) && readId(fields.get(name)) === undefined) {
+        throw new Problem('bad-request');
+      }
+    }
+    const deleted = readId(fields.get('deleted'));
+    // It may have been restored since.
+    const isGone = deleted !== undefined && !(await memos.find(session.userId, deleted));
+    const notice = isGone ? { removed: deleted } : undefined;
+    return home.page(c, readListQuery(fields), notice, { requireEdit: true });
+  });
+
+  return app;
+}
 
 /** Pauses for others, and ends the work when its reader has left. */
 export const pauseFor = (c: Context<Env>) => createPause(() => c.req.raw.signal.aborted);
@@ -201,7 +246,7 @@ export const pauseFor = (c: Context<Env>) => createPause(() => c.req.raw.signal.
  */
 export async function renderCards(
   c: Context<Env>,
-  stored: Uint8Array[],
+  stored: MemoBytes[],
   toCard: (memo: Memo, text: string) => string,
   {
     search,
@@ -210,14 +255,14 @@ export async function renderCards(
     skip = () => false,
     fixed = false,
   }: {
-    search?: Search | undefined;
+    search?: Search;
     limit?: number;
     taken?: number;
     skip?: ((memo: Memo) => boolean) | undefined;
     fixed?: boolean;
   } = {},
 ) {
-  const site = c.get('site');
+  const page = c.get('page');
   const pause = pauseFor(c);
   const memos: Memo[] = [];
   let html = '';
@@ -225,7 +270,7 @@ export async function renderCards(
   for (const json of stored) {
     const memo = parseMemo(json);
     if (skip(memo)) continue;
-    const text = await joinYielding(renderText({ site, memo, search, fixed }), pause);
+    const text = await joinYielding(renderText({ page, memo, search, fixed }), pause);
     const item = `<li>${toCard(memo, text)}</li>`;
     // Only the text is not ASCII, and JSON has it in as many bytes.
     const size = item.length + json.byteLength - memo.text.length;
@@ -240,5 +285,5 @@ export async function renderCards(
 }
 
 /** On a page that goes on below another: those that stand above as pinned are not shown twice. */
-const isPinnedAbove = ({ pinned }: View, search: Search | undefined) =>
+const isPinnedAbove = ({ pinned }: ListQuery, search: Search | undefined) =>
   search || pinned === undefined ? undefined : ({ id, pin }: Memo) => pin && id >= pinned;

@@ -1,8 +1,11 @@
 import { type Context, Hono } from 'hono';
 import { raw } from 'hono/html';
-import type { Dependencies, Env, Log } from '../http/env.ts';
+import type { AppContext } from '../context.ts';
+import { requireForm, requireJson } from '../http/body.ts';
+import type { Env } from '../http/env.ts';
+import type { Log } from '../http/log.ts';
 import { Problem } from '../http/problem.ts';
-import { answer, answerPage } from '../http/respond.ts';
+import { type ResponseOptions, redirect, renderPage, respond } from '../http/respond.ts';
 import { PAGE_LIMIT, PAGE_SIZE, TEXT_BODY_BYTES, TEXT_LENGTH } from '../memo/bounds.ts';
 import { joinBytes } from '../memo/bytes.ts';
 import { createSearch } from '../memo/search.ts';
@@ -10,10 +13,12 @@ import { idOf, joinMembers, parseMemo, type StoredMemo, versionOf } from '../mem
 import { setTask } from '../memo/text.ts';
 import { joinYielding } from '../memo/yielding.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
-import { readBody, requireForm, requireJson } from '../middleware/body.ts';
-import { limitWrites } from '../middleware/rate-limit.ts';
-import { requireSamePerson, requireSession } from '../middleware/session.ts';
-import { pageHref, readId, readView } from '../pages/list-query.tsx';
+import { limitWrites } from '../middleware/limit-writes.ts';
+import { onRoutes } from '../middleware/on-routes.ts';
+import { readBody } from '../middleware/read-body.ts';
+import { requireSamePerson } from '../middleware/require-same-person.ts';
+import { requireSession } from '../middleware/require-session.ts';
+import { pageHref, readId, readListQuery } from '../pages/list-query.tsx';
 import { renderCard } from '../pages/memo-card.tsx';
 import { renderText } from '../pages/memo-text.tsx';
 import type { Notice } from '../pages/notice.tsx';
@@ -23,214 +28,223 @@ import { type HomePages, pauseFor } from './home.tsx';
 const KEY = /^[\x20-\x7e]{1,100}$/;
 
 export function memoRoutes(
-  { config, events, limiter, log, memos, sessions }: Dependencies,
+  { config, changes, limiter, log, memos, sessions }: AppContext,
   home: HomePages,
 ) {
   const app = new Hono<Env>();
-  const asPerson = (limit?: number) =>
-    [
-      readBody({ sessions, limit }),
+  app.use(
+    onRoutes(
+      readBody({ sessions, limit: TEXT_BODY_BYTES }),
       requireSession(config),
       requireSamePerson(),
       limitWrites(limiter, config),
-      announceChanges(events),
-    ] as const;
-  const loggedIn = asPerson();
-  const withText = asPerson(TEXT_BODY_BYTES);
+      announceChanges(changes),
+    ),
+  );
 
   /**
-   * Shows a form's sender what was done: htmx the memo's card, or the page where that is not enough;
-   * a browser that sent the form itself the page, by a redirect.
+   * Responds to a form that has changed a memo: to htmx with the memo's card, or with the page where a
+   * card is not enough; to a browser with a redirect to the page.
    * @param memo as it is now; undefined: it is gone
-   * @param anchor where on the page
+   * @param options.query the list that the page shows
+   * @param options.anchor where on the page
    */
-  const backToPage = async (
+  const respondToForm = async (
     c: Context<Env>,
     notice: Notice,
     id: number,
     memo: StoredMemo | undefined,
-    anchor = `#m${id}`,
+    { query = readListQuery(c.get('form') ?? new Map()), anchor = `#m${id}` } = {},
   ) => {
-    const view = readView(c.get('form') ?? new Map());
-    if (!c.get('site').fragment) {
+    if (!c.get('page').fragment) {
       const deleted = 'removed' in notice ? notice.removed : undefined;
-      return c.redirect(pageHref(config, { ...view, deleted }) + anchor, 303);
+      return redirect(c, pageHref(config, { ...query, deleted }) + anchor, 303);
     }
     try {
-      const changed = await home.change(c, view, notice, id, memo);
-      return changed ?? (await home.page(c, view, notice));
+      const changed = await home.change(c, query, notice, id, memo);
+      return changed ?? (await home.page(c, query, notice));
     } catch {
-      // It is done. What cannot be shown now is not to look as if it were not.
-      c.get('headers')['HX-Refresh'] = 'true';
-      return answer(c, '', { 'Content-Type': 'text/html; charset=UTF-8' });
+      // The change is stored: an error must not make it look as if it were not.
+      return respond(c, '', {
+        headers: { 'Content-Type': 'text/html; charset=UTF-8', 'HX-Refresh': 'true' },
+      });
     }
   };
 
   // All memos, or with `limit`, `before` or `q` one page of them; newest first.
-  app.get('/', ...loggedIn, async (c) => {
-    const { userId } = c.get('session')!;
+  app.get('/', async (c) => {
+    const { userId } = c.get('reader');
     const { limit, before } = c.req.query();
-    const view = readView(new Map(Object.entries(c.req.query())));
-    if (c.get('site').fragment) return home.older(c, view);
-    const search = createSearch(view.q ?? '');
+    const query = readListQuery(new Map(Object.entries(c.req.query())));
+    if (c.get('page').fragment) return home.older(c, query);
+    const search = createSearch(query.q ?? '');
     if (limit === undefined && before === undefined && !search) {
       return streamAll(c, memos.all(userId), log);
     }
     const size = limit === undefined ? PAGE_SIZE : readId(limit);
     const cursor = readId(before);
     if (size === undefined || size > PAGE_LIMIT || (before !== undefined && cursor === undefined)) {
-      throw new Problem(400, 'bad-request');
+      throw new Problem('bad-request');
     }
-    const page = await home.list(c, size, { search, before: cursor });
-    const end = page.next === undefined ? ']}' : `],"next":"${page.next}"}`;
-    return json(c, joinBytes([encoder.encode(LIST), joinMembers(page.memos), encoder.encode(end)]));
+    const part = await home.list(c, size, { search, before: cursor });
+    const end = part.next === undefined ? ']}' : `],"next":"${part.next}"}`;
+    return respondJson(
+      c,
+      joinBytes([encoder.encode(LIST), joinMembers(part.memos), encoder.encode(end)]),
+    );
   });
 
   // A new memo, once for each idempotency key.
-  app.post('/', ...withText, async (c) => {
-    const { userId } = c.get('session')!;
+  app.post('/', async (c) => {
+    const { userId } = c.get('reader');
     const form = c.get('form');
     const text = readText((form ?? requireJson(c)).get('text'));
     const key = form ? form.get('key') : c.req.header('Idempotency-Key');
-    if (key !== undefined && !KEY.test(key)) throw new Problem(400, 'bad-key');
+    if (key !== undefined && !KEY.test(key)) throw new Problem('bad-key');
     // Whoever goes back gets the form anew, with another key, and the browser fills in the old text:
     // sent again, it is asked about instead of doubled.
     const refuseRepeat = form !== undefined && !form.has('again');
     const result = await memos.append(userId, text, key, { refuseRepeat });
-    if (result.status === 'key reused') throw new Problem(422, 'key-reused');
-    if (result.status === 'repeated') throw new Problem(409, 'repeated');
-    if (result.status === 'no room') throw new Problem(507, 'person-full');
+    if (result.status === 'key reused') throw new Problem('key-reused');
+    if (result.status === 'repeated') throw new Problem('repeated');
+    if (result.status === 'no room') throw new Problem('person-full');
+    const id = idOf(result.memo);
     if (form) {
-      return backToPage(c, { done: c.get('site').t.saved }, idOf(result.memo), result.memo, '');
+      return respondToForm(c, { done: c.get('page').t.saved }, id, result.memo, { anchor: '' });
     }
-    c.get('headers').Location = `${config.prefix}/memo/${idOf(result.memo)}`;
-    return memoJson(c, result.memo, result.status === 'created' ? 201 : 200);
+    return respondMemo(c, result.memo, {
+      status: result.status === 'created' ? 201 : 200,
+      headers: { Location: `${config.prefix}/memo/${id}` },
+    });
   });
 
-  app.get('/:id', ...loggedIn, async (c) => {
-    const stored = await memos.find(c.get('session')!.userId, requireId(c));
-    if (stored === undefined) throw new Problem(404, 'not-found');
-    const site = c.get('site');
-    if (!site.fragment) return memoJson(c, stored);
+  app.get('/:id', async (c) => {
+    const stored = await memos.find(c.get('reader').userId, requireId(c));
+    if (stored === undefined) throw new Problem('not-found');
+    const page = c.get('page');
+    if (!page.fragment) return respondMemo(c, stored);
     const memo = parseMemo(stored);
-    const text = await joinYielding(renderText({ site, memo }), pauseFor(c));
-    return answerPage(c, raw(renderCard({ site, memo, text }, pageHref(site, {}))));
+    const text = await joinYielding(renderText({ page, memo }), pauseFor(c));
+    return renderPage(c, raw(renderCard({ page, memo, text }, pageHref(page, {}))));
   });
 
   // Text, pin or both; with `If-Match` only when the text is still the one that was read.
-  app.patch('/:id', ...withText, async (c) => {
+  app.patch('/:id', async (c) => {
     const change = readChange(requireJson(c));
     const version = readVersion(c.req.header('If-Match'));
-    const memo = done(await memos.edit(c.get('session')!.userId, requireId(c), change, version));
-    return memoJson(c, memo);
+    const memo = requireDone(
+      await memos.edit(c.get('reader').userId, requireId(c), change, version),
+    );
+    return respondMemo(c, memo);
   });
 
-  app.delete('/:id', ...loggedIn, async (c) => {
+  app.delete('/:id', async (c) => {
     const version = readVersion(c.req.header('If-Match'));
-    done(await memos.remove(c.get('session')!.userId, requireId(c), version));
-    return c.body(null, 204);
+    requireDone(await memos.remove(c.get('reader').userId, requireId(c), version));
+    return respond(c, null, { status: 204 });
   });
 
   // What a browser without JavaScript can send: the same by forms.
-  app.post('/:id', ...withText, async (c) => {
+  app.post('/:id', async (c) => {
     const id = requireId(c);
     const form = requireForm(c);
     const text = readText(form.get('text'));
     const version = readId(form.get('version'));
-    if (version === undefined) throw new Problem(400, 'bad-request');
-    const outcome = await memos.edit(c.get('session')!.userId, id, { text }, version);
-    if (outcome.status === 'missing') throw new Problem(404, 'memo-deleted');
-    const memo = done(outcome);
-    form.delete('edit');
-    return backToPage(c, { done: c.get('site').t.saved }, id, memo);
+    if (version === undefined) throw new Problem('bad-request');
+    const outcome = await memos.edit(c.get('reader').userId, id, { text }, version);
+    if (outcome.status === 'missing') throw new Problem('memo-deleted');
+    const memo = requireDone(outcome);
+    return respondToForm(c, { done: c.get('page').t.saved }, id, memo, {
+      query: { ...readListQuery(form), edit: undefined },
+    });
   });
 
   // One task of a memo is done or not: the one on that line of that version.
-  app.post('/:id/task', ...loggedIn, async (c) => {
+  app.post('/:id/task', async (c) => {
     const id = requireId(c);
     const form = requireForm(c);
-    const { userId } = c.get('session')!;
+    const { userId } = c.get('reader');
     // The list's form is the same for all tasks, so a task's button has these in its address.
     const field = (name: string) => form.get(name) ?? c.req.query(name);
     const version = readId(field('version'));
     const line = field('line') ?? '';
     const task = form.get('done');
     if (version === undefined || !/^\d{1,5}$/.test(line) || (task !== 'true' && task !== 'false')) {
-      throw new Problem(400, 'bad-request');
+      throw new Problem('bad-request');
     }
     const stored = await memos.find(userId, id);
-    if (stored === undefined) throw new Problem(404, 'not-found');
+    if (stored === undefined) throw new Problem('not-found');
     const memo = parseMemo(stored);
     const text = setTask(memo.text, Number(line), task === 'true');
     // Pressed twice, it is as it was to be already.
     if (versionOf(memo) !== version && text !== memo.text) {
-      throw new Problem(412, 'task-changed', { headers: etag(stored) });
+      throw new Problem('task-changed', { headers: etag(stored) });
     }
-    if (text === undefined) throw new Problem(409, 'not-a-task');
+    if (text === undefined) throw new Problem('not-a-task');
     const isSame = text === memo.text;
-    const now = isSame ? stored : done(await memos.edit(userId, id, { text }, version));
-    return backToPage(c, { done: '' }, id, now);
+    const now = isSame ? stored : requireDone(await memos.edit(userId, id, { text }, version));
+    return respondToForm(c, { done: '' }, id, now);
   });
 
-  app.post('/:id/pin', ...loggedIn, async (c) => {
+  app.post('/:id/pin', async (c) => {
     const id = requireId(c);
     const form = requireForm(c);
     const pin = form.get('pin');
-    if (pin !== 'true' && pin !== 'false') throw new Problem(400, 'bad-request');
-    const memo = done(await memos.edit(c.get('session')!.userId, id, { pin: pin === 'true' }));
+    if (pin !== 'true' && pin !== 'false') throw new Problem('bad-request');
+    const memo = requireDone(await memos.edit(c.get('reader').userId, id, { pin: pin === 'true' }));
+    const query = readListQuery(form);
     // A pinned memo is on the first page.
-    if (pin === 'true' && !form.has('q')) form.delete('before');
-    const { t } = c.get('site');
-    return backToPage(c, { done: pin === 'true' ? t.pinDone : t.unpinDone }, id, memo);
+    if (pin === 'true' && query.q === undefined) query.before = undefined;
+    const { t } = c.get('page');
+    return respondToForm(c, { done: pin === 'true' ? t.pinDone : t.unpinDone }, id, memo, {
+      query,
+    });
   });
 
-  app.post('/:id/delete', ...loggedIn, async (c) => {
+  app.post('/:id/delete', async (c) => {
     const id = requireId(c);
     requireForm(c);
-    done(await memos.remove(c.get('session')!.userId, id));
-    return backToPage(c, { removed: id }, id, undefined, '');
+    requireDone(await memos.remove(c.get('reader').userId, id));
+    return respondToForm(c, { removed: id }, id, undefined, { anchor: '' });
   });
 
   // Undoes a deletion; the answer is for whoever asks, form or program.
-  app.post('/:id/restore', ...loggedIn, async (c) => {
-    const memo = done(await memos.restore(c.get('session')!.userId, requireId(c)));
-    if (!c.get('form')) return memoJson(c, memo);
-    return backToPage(c, { done: c.get('site').t.restored }, parseMemo(memo).id, memo);
+  app.post('/:id/restore', async (c) => {
+    const memo = requireDone(await memos.restore(c.get('reader').userId, requireId(c)));
+    if (!c.get('form')) return respondMemo(c, memo);
+    return respondToForm(c, { done: c.get('page').t.restored }, parseMemo(memo).id, memo);
   });
 
   return app;
 }
 
 /** The memo of an outcome. @throws Problem when nothing was done */
-function done(outcome: Outcome): string {
+function requireDone(outcome: Outcome): string {
   switch (outcome.status) {
     case 'done':
       return outcome.memo;
     case 'missing':
-      throw new Problem(404, 'not-found');
+      throw new Problem('not-found');
     case 'changed':
-      throw new Problem(412, 'changed', { memo: outcome.memo, headers: etag(outcome.memo) });
+      throw new Problem('changed', { memo: outcome.memo, headers: etag(outcome.memo) });
     case 'too many pins':
-      throw new Problem(409, 'too-many-pins');
+      throw new Problem('too-many-pins');
     case 'no room':
-      throw new Problem(507, 'person-full');
+      throw new Problem('person-full');
   }
 }
 
 const etag = (memo: string) => ({ ETag: `"${versionOf(parseMemo(memo))}"` });
 
-/** StoredMemo JSON goes out as it is: it is not parsed and printed again. */
-function json(
+/** Responds with JSON that is not parsed and printed again: stored memos go out as they are. */
+const respondJson = (
   c: Context<Env>,
-  body: string | Uint8Array<ArrayBuffer>,
-  headers = {},
-  status = 200,
-): Response {
-  return answer(c, body, { 'Content-Type': 'application/json', ...headers }, status);
-}
+  body: string | Uint8Array<ArrayBuffer> | ReadableStream,
+  { status, headers }: ResponseOptions = {},
+) => respond(c, body, { status, headers: { 'Content-Type': 'application/json', ...headers } });
 
-const memoJson = (c: Context<Env>, memo: string, status?: number) =>
-  json(c, memo, etag(memo), status);
+const respondMemo = (c: Context<Env>, memo: string, { status, headers }: ResponseOptions = {}) =>
+  respondJson(c, memo, { status, headers: { ...etag(memo), ...headers } });
 
 const encoder = new TextEncoder();
 /** How a list of memos begins. */
@@ -268,12 +282,12 @@ async function streamAll(c: Context<Env>, chunks: AsyncGenerator<Uint8Array>, lo
   };
   // Nothing is read ahead of its reader.
   const body = new ReadableStream(source, { highWaterMark: 0 });
-  return c.body(body, 200, { 'Content-Type': 'application/json' });
+  return respondJson(c, body);
 }
 
 function requireId(c: Context<Env>): number {
   const id = readId(c.req.param('id'));
-  if (id === undefined) throw new Problem(404, 'not-found');
+  if (id === undefined) throw new Problem('not-found');
   return id;
 }
 
@@ -282,20 +296,20 @@ function requireId(c: Context<Env>): number {
  * @throws Problem 400 when it is no text, blank, too long, or cannot be stored to the code point
  */
 function readText(value: unknown): string {
-  if (typeof value !== 'string') throw new Problem(400, 'text-missing');
-  if (!value.isWellFormed() || value.includes('\0')) throw new Problem(400, 'text-invalid');
+  if (typeof value !== 'string') throw new Problem('text-missing');
+  if (!value.isWellFormed() || value.includes('\0')) throw new Problem('text-invalid');
   const text = value.trim();
-  if (text === '') throw new Problem(400, 'text-blank');
+  if (text === '') throw new Problem('text-blank');
   if (text.length > TEXT_LENGTH && [...text].length > TEXT_LENGTH) {
-    throw new Problem(400, 'text-too-long');
+    throw new Problem('text-too-long');
   }
   return text;
 }
 
 function readChange(body: Map<string, unknown>): Change {
   const pin = body.get('pin');
-  if (pin !== undefined && typeof pin !== 'boolean') throw new Problem(400, 'bad-request');
-  if (pin === undefined && !body.has('text')) throw new Problem(400, 'nothing-to-change');
+  if (pin !== undefined && typeof pin !== 'boolean') throw new Problem('bad-request');
+  if (pin === undefined && !body.has('text')) throw new Problem('nothing-to-change');
   return { pin, ...(body.has('text') && { text: readText(body.get('text')) }) };
 }
 

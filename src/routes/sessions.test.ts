@@ -1,7 +1,8 @@
 /** Where somebody is logged in: a list, an end for each, and one for all. */
+
 import { describe, expect, test } from 'vitest';
 import { SESSIONS_PER_PERSON } from '../memo/bounds.ts';
-import { createEvents } from '../store/changes.ts';
+import { createChanges } from '../store/changes.ts';
 import { createSessionStore } from '../store/sessions.ts';
 import { connect, createTestApp } from '../testing/app.ts';
 
@@ -104,7 +105,7 @@ describe('somebody’s sessions', () => {
     const earlier = createSessionStore(connect(), () => Date.now() - 2 * 3_600_000);
     const old = `userId=${await earlier.begin({ id: me.id, name: me.name }, PHONE)}`;
     let checks = 0;
-    await createEvents(redis, connect()).subscribe(me.id, {
+    await createChanges(redis, connect()).subscribe(me.id, {
       tell: () => {},
       check: () => checks++,
       end: () => {},

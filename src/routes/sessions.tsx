@@ -1,48 +1,49 @@
 import { Hono } from 'hono';
-import type { Dependencies, Env } from '../http/env.ts';
-import { answerPage } from '../http/respond.ts';
-import { readBody } from '../middleware/body.ts';
-import { clearSessionCookie, requireSession } from '../middleware/session.ts';
+import type { AppContext } from '../context.ts';
+import type { Env } from '../http/env.ts';
+import { redirect, renderPage } from '../http/respond.ts';
+import { clearSessionCookie } from '../http/session-cookie.ts';
+import { onRoutes } from '../middleware/on-routes.ts';
+import { readBody } from '../middleware/read-body.ts';
+import { requireSession } from '../middleware/require-session.ts';
 import { Sessions } from '../pages/sessions.tsx';
-import { idOf, pseudonymOf } from '../store/sessions.ts';
+import { sessionIdOf } from '../store/sessions.ts';
 
-/** Where somebody is logged in, and out again. */
-export function sessionRoutes({ config, events, sessions }: Dependencies) {
+/** The devices where a person is logged in. */
+export function sessionRoutes({ config, changes, sessions }: AppContext) {
   const app = new Hono<Env>();
-  const loggedIn = [readBody({ sessions }), requireSession(config)] as const;
+  app.use(onRoutes(readBody({ sessions }), requireSession(config)));
 
-  app.get('/', ...loggedIn, async (c) => {
-    const site = c.get('site');
-    const { userId, hash } = c.get('session')!;
-    const [name, list] = await Promise.all([sessions.nameOf(userId), sessions.list(userId, hash)]);
-    return answerPage(
+  app.get('/', async (c) => {
+    const session = c.get('reader');
+    return renderPage(
       c,
       <Sessions
-        site={site}
-        reader={{ name: name ?? site.t.member, person: pseudonymOf(userId) }}
-        sessions={list}
-        current={idOf(hash)}
+        page={c.get('page')}
+        reader={session}
+        sessions={await sessions.list(session.userId, session.hash)}
+        current={sessionIdOf(session.hash)}
       />,
     );
   });
 
-  // All of them, this one, too.
-  app.post('/end', ...loggedIn, async (c) => {
-    const { userId } = c.get('session')!;
+  // All of them, including this one.
+  app.post('/end', async (c) => {
+    const { userId } = c.get('reader');
     await sessions.endAll(userId);
-    c.set('event', 'sessions-ended');
-    void events.publishEnd(userId);
+    c.set('securityEvent', 'sessions-ended');
+    void changes.publishEnd(userId);
     clearSessionCookie(c, config);
-    return c.redirect(`${config.prefix}/`, 303);
+    return redirect(c, `${config.prefix}/`, 303);
   });
 
-  app.post('/:id/end', ...loggedIn, async (c) => {
-    const { userId } = c.get('session')!;
+  app.post('/:id/end', async (c) => {
+    const { userId } = c.get('reader');
     if (await sessions.endById(userId, c.req.param('id'))) {
-      c.set('event', 'session-ended');
-      void events.publishEnd(userId);
+      c.set('securityEvent', 'session-ended');
+      void changes.publishEnd(userId);
     }
-    return c.redirect(`${config.prefix}/sessions`, 303);
+    return redirect(c, `${config.prefix}/sessions`, 303);
   });
 
   return app;

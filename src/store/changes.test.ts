@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { connect, createTestApp } from '../testing/app.ts';
 import { comeIn, connectTo, startOwnRedis } from '../testing/stage.ts';
-import { createEvents } from './changes.ts';
+import { createChanges } from './changes.ts';
 import { createSessionStore } from './sessions.ts';
 
 /** Reads a stream; `until` resolves when what has arrived so far fits, from wherever reading is. */
@@ -112,8 +112,8 @@ test('what nobody is left to read is not kept', async () => {
 test('when Redis was away, everybody looks again', async () => {
   const [publisher, subscriber] = [connect(), connect()];
   const id = await subscriber.client('ID');
-  const events = createEvents(publisher, subscriber);
-  const { logIn, redis } = createTestApp({ deps: { events } });
+  const changes = createChanges(publisher, subscriber);
+  const { logIn, redis } = createTestApp({ deps: { changes } });
   const me = await logIn();
   const stream = readStream(await me.request('/memo/events'));
   await stream.until(/^event: alive\n/);
@@ -183,7 +183,7 @@ test('a stream goes on while Redis does not say whether its session has ended', 
   vi.advanceTimersByTime(25_000);
   await stream.until(/^event: alive\n/);
   // By then, what the heartbeat has asked has failed, too.
-  await expect(sessions.nameOf(id)).rejects.toThrow();
+  await expect(sessions.list(id)).rejects.toThrow();
   await redis.publish(`user:${id}:changes`, '');
   await stream.until(/event: changed\n/);
   await stream.cancel();

@@ -12,7 +12,7 @@ import { STREAMS_PER_PERSON } from '../memo/bounds.ts';
 import { openChannels } from './channels.ts';
 import type { RedisClient } from './scripts.ts';
 
-export type Events = ReturnType<typeof createEvents>;
+export type Changes = ReturnType<typeof createChanges>;
 
 /** Who listens to one person's changes. */
 export interface Listener {
@@ -31,7 +31,7 @@ const ENDED = '-';
  * @param subscriber a connection of its own, which can do nothing else while it is subscribed; one
  *   for all people of this process
  */
-export function createEvents(redis: RedisClient, subscriber: RedisClient) {
+export function createChanges(redis: RedisClient, subscriber: RedisClient) {
   const channelOf = (userId: string) => `user:${userId}:changes`;
   const listeners = new Map<string, Set<Listener>>();
 

@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { SESSIONS_PER_PERSON } from '../memo/bounds.ts';
 import { connect, newId } from '../testing/app.ts';
-import { createSessionStore, randomToken, type SessionStore, type User } from './sessions.ts';
+import {
+  createSessionStore,
+  pseudonymOf,
+  randomToken,
+  type SessionStore,
+  type User,
+} from './sessions.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -30,11 +36,11 @@ async function expectTtl(key: string, expected: number) {
 describe('a login', () => {
   test('saves the person exactly as {"id","name"}, whatever else is known', async () => {
     const user = { name: '이"초\\롱 😀', nickname: 'x', id: newId() };
-    await sessions.begin(user);
+    const token = await sessions.begin(user);
     expect(await redis.get(`user:${user.id}`)).toBe(
       `{"id":"${user.id}","name":"이\\"초\\\\롱 😀"}`,
     );
-    expect(await sessions.nameOf(user.id)).toBe('이"초\\롱 😀');
+    expect((await sessions.find(token))!.name).toBe('이"초\\롱 😀');
   });
 
   test('gives a token of 32 random bytes, of which Redis has only the SHA-256', async () => {
@@ -43,7 +49,14 @@ describe('a login', () => {
     expect(token).toMatch(/^[\w-]{43}$/);
     expect(Buffer.from(token, 'base64url')).toHaveLength(32);
     expect(await redis.get(sessionKey(token))).toBe(
-      JSON.stringify({ user: user.id, began: time, used: time, browser: 'Browser/1' }),
+      JSON.stringify({
+        user: user.id,
+        name: user.name,
+        person: pseudonymOf(user.id),
+        began: time,
+        used: time,
+        browser: 'Browser/1',
+      }),
     );
     expect(await redis.smembers(`user:${user.id}:sessions`)).toEqual([sha256(token)]);
     expect(await redis.exists(`session:${token}`)).toBe(0);
@@ -55,20 +68,36 @@ describe('a login', () => {
     expect(tokens.every((token) => /^[\w-]{43}$/.test(token))).toBe(true);
   });
 
-  test('takes the name that the person has now', async () => {
+  test('a session has the name that Naver gave at its login', async () => {
     const user = person();
     await sessions.begin(user);
-    await sessions.begin({ ...user, name: '김새이름' });
-    expect(await sessions.nameOf(user.id)).toBe('김새이름');
-    expect(await sessions.nameOf(newId())).toBeUndefined();
+    const token = await sessions.begin({ ...user, name: '김새이름' });
+    expect((await sessions.find(token))!.name).toBe('김새이름');
   });
 
-  test('reads the name that memo.py saved', async () => {
-    const id = newId();
-    await redis.set(`user:${id}`, `{"id": "${id}", "name": "\\uae40\\uba54\\ubaa8"}`);
-    expect(await sessions.nameOf(id)).toBe('김메모');
-    await redis.set(`user:${id}`, `{"id": "${id}", "name": null}`);
-    expect(await sessions.nameOf(id)).toBeUndefined();
+  test('a session that was stored without a name takes the one that is stored for the person', async () => {
+    const user = person();
+    const token = await sessions.begin(user);
+    const old = { user: user.id, began: time, used: time, browser: '' };
+    await redis.set(sessionKey(token), JSON.stringify(old));
+    const find = async (stored: string) => {
+      await redis.set(`user:${user.id}`, stored);
+      return sessions.find(token);
+    };
+    const names = [
+      // As memo.py writes it.
+      [`{"id": "${user.id}", "name": "\\uae40\\uba54\\ubaa8"}`, '김메모'],
+      [`{"id": "${user.id}", "name": null}`, undefined],
+      ['not JSON', undefined],
+    ] as const;
+    for (const [stored, name] of names) {
+      expect(await find(stored)).toEqual({
+        userId: user.id,
+        hash: sha256(token),
+        name,
+        person: pseudonymOf(user.id),
+      });
+    }
   });
 
   test('on each device is a session of its own', async () => {
@@ -78,8 +107,8 @@ describe('a login', () => {
     expect((await redis.smembers(`user:${user.id}:sessions`)).sort()).toEqual(
       [sha256(phone), sha256(laptop)].sort(),
     );
-    expect(await sessions.find(phone)).toEqual({ userId: user.id, hash: sha256(phone) });
-    expect(await sessions.find(laptop)).toEqual({ userId: user.id, hash: sha256(laptop) });
+    expect(await sessions.find(phone)).toMatchObject({ userId: user.id, hash: sha256(phone) });
+    expect(await sessions.find(laptop)).toMatchObject({ userId: user.id, hash: sha256(laptop) });
   });
 
   test('leaves the memos alone', async () => {
@@ -170,7 +199,7 @@ describe('a session', () => {
     expect(await redis.exists(sessionKey(phone))).toBe(0);
     expect(await redis.smembers(`user:${user.id}:sessions`)).toEqual([sha256(laptop)]);
     expect(await sessions.find(laptop)).toBeDefined();
-    expect(await sessions.nameOf(user.id)).toBe(user.name);
+    expect((await sessions.find(laptop))!.name).toBe(user.name);
   });
 
   test('is nobody’s for whatever is no token', async () => {

@@ -12,7 +12,8 @@
  * Keys:
  * - `user:<id>`           string, JSON `{"id","name"}`, as memo.py wrote it
  * - `user:<id>:sessions`  set of the hashes of this person's sessions, some of them long ended
- * - `session:<sha256>`    string with a TTL, JSON `{"user","began","used","browser"}` (times in ms)
+ * - `session:<sha256>`    string with a TTL, JSON
+ *                         `{"user","name","person","began","used","browser"}` (times in ms)
  * - `state:<sha256>`      string with a TTL: a login's state that was used
  *
  * Against: a stolen database (hashes only), session fixation (a new token at every login), a cookie
@@ -30,10 +31,15 @@ export interface User {
   name: string;
 }
 
+/** A session that a request has. */
 export interface Session {
   userId: string;
   /** SHA-256 of the token, in hex */
   hash: string;
+  /** the person's name as of this login; undefined: Naver gave none */
+  name?: string;
+  /** the person's pseudonym, see `pseudonymOf` */
+  person: string;
 }
 
 /** A session as its owner sees it among the others. */
@@ -46,6 +52,15 @@ export interface SessionInfo {
   used: number;
   /** what the browser called itself at login; may be empty */
   browser: string;
+}
+
+/** The members of a stored session that `find` reads. */
+interface StoredSession {
+  user: string;
+  name?: string;
+  person?: string;
+  began: number;
+  used?: number;
 }
 
 export type SessionStore = ReturnType<typeof createSessionStore>;
@@ -79,6 +94,12 @@ export function createSessionStore(
   const userKey = (id: string) => `user:${id}`;
   const sessionsKey = (id: string) => `user:${id}:sessions`;
   const sessionKey = (hash: string) => `session:${hash}`;
+
+  /** The person's name as of the last login. */
+  async function nameOf(userId: string): Promise<string | undefined> {
+    const { name } = parseObject((await redis.get(userKey(userId))) ?? '');
+    return typeof name === 'string' ? name : undefined;
+  }
 
   /** The hashes of a person's sessions, also of those that have ended; some may come twice. */
   async function* hashesOf(userId: string): AsyncGenerator<string[], void> {
@@ -122,6 +143,11 @@ export function createSessionStore(
     return [...kept.values()].sort((a, b) => b.used - a.used);
   }
 
+  async function end({ userId, hash }: Pick<Session, 'userId' | 'hash'>): Promise<void> {
+    await redis.del(sessionKey(hash));
+    await redis.srem(sessionsKey(userId), hash);
+  }
+
   return {
     /**
      * Saves the user, starts a session and returns its token. One session too many ends another.
@@ -132,6 +158,9 @@ export function createSessionStore(
       const hash = sha256(token);
       const session = JSON.stringify({
         user: user.id,
+        // Also here, so that a request needs one look-up for both.
+        name: user.name,
+        person: pseudonymOf(user.id),
         began: now(),
         used: now(),
         browser: browser.slice(0, BROWSER_LENGTH),
@@ -152,7 +181,7 @@ export function createSessionStore(
       const hash = sha256(token);
       const stored = await redis.get(sessionKey(hash));
       if (stored === null) return undefined;
-      const session = JSON.parse(stored) as { user: string; began: number; used?: number };
+      const session = JSON.parse(stored) as StoredSession;
       const { user, began, used = began } = session;
       const left = began + ABSOLUTE_LIMIT - now();
       const unused = now() - used;
@@ -164,19 +193,18 @@ export function createSessionStore(
         // And only if it is still there: one that is being ended must not come back.
         await redis.set(sessionKey(hash), touched, 'PX', idle, 'XX').catch(() => {});
       }
-      return { userId: user, hash };
+      // Sessions begun by memo before it stored them there have neither.
+      const { name = await nameOf(user), person = pseudonymOf(user) } = session;
+      return { userId: user, hash, name, person };
     },
 
     /** Whether a session that was found is still there, neither ended nor expired. */
-    async isOpen({ hash }: Session): Promise<boolean> {
+    async isOpen({ hash }: Pick<Session, 'hash'>): Promise<boolean> {
       return (await redis.exists(sessionKey(hash))) === 1;
     },
 
     /** Ends a session. Ending an ended one does nothing. */
-    async end(session: Session): Promise<void> {
-      await redis.del(sessionKey(session.hash));
-      await redis.srem(sessionsKey(session.userId), session.hash);
-    },
+    end,
 
     /** The person's sessions, the last used first: as many as one may have. */
     list: limit,
@@ -184,9 +212,9 @@ export function createSessionStore(
     /** Ends the session with this id. False when the person has none of that id. */
     async endById(userId: string, id: string): Promise<boolean> {
       for await (const hashes of hashesOf(userId)) {
-        const hash = hashes.find((it) => idOf(it) === id);
+        const hash = hashes.find((it) => sessionIdOf(it) === id);
         if (hash) {
-          await this.end({ userId, hash });
+          await end({ userId, hash });
           return true;
         }
       }
@@ -199,13 +227,6 @@ export function createSessionStore(
         await Promise.all(hashes.map((hash) => redis.del(sessionKey(hash))));
         await redis.srem(sessionsKey(userId), ...hashes);
       }
-    },
-
-    /** The person's name as of the last login, or undefined. */
-    async nameOf(userId: string): Promise<string | undefined> {
-      const stored = await redis.get(userKey(userId));
-      const { name } = parseObject(stored ?? '');
-      return typeof name === 'string' ? name : undefined;
     },
 
     /** Marks a login's state as used. False when it had been used before. */
@@ -230,7 +251,7 @@ function readInfo(
   const { user, began, used, browser } = parseObject(stored ?? '');
   if (user !== userId || typeof began !== 'number') return undefined;
   return {
-    id: idOf(hash),
+    id: sessionIdOf(hash),
     began,
     used: typeof used === 'number' ? used : began,
     browser: typeof browser === 'string' ? browser : '',
@@ -238,7 +259,7 @@ function readInfo(
 }
 
 /** What a session is called among its owner's. */
-export const idOf = (hash: string) => hash.slice(0, 16);
+export const sessionIdOf = (hash: string) => hash.slice(0, 16);
 
 /** A name for a person that tells nothing about them, for what leaves the server. */
 export function pseudonymOf(userId: string): string {

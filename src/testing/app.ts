@@ -1,20 +1,12 @@
 /** The app in this process, on the real Redis; requests go to it without a network. */
+
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { inject, onTestFinished } from 'vitest';
 import { createApp } from '../app.tsx';
 import { readConfig } from '../config.ts';
-import type { Dependencies } from '../http/env.ts';
-import { Flights } from '../http/flights.ts';
-import { createSearches } from '../http/searches.ts';
-import { createNaver } from '../naver.ts';
-import { compressor } from '../node/compress.ts';
-import { checkRedis } from '../node/redis.ts';
-import { createEvents } from '../store/changes.ts';
-import { createMemoStore } from '../store/memos.ts';
-import { createRateLimiter } from '../store/rate-limits.ts';
-import { createSessionStore } from '../store/sessions.ts';
+import { type AppContext, createContext } from '../context.ts';
 
 /** The built static files. */
 export const assets = JSON.parse(
@@ -40,7 +32,7 @@ export const ORIGIN = 'http://localhost:8000';
 export interface TestAppOptions {
   /** added to a plain configuration for http://localhost:8000 */
   env?: Record<string, string>;
-  deps?: Partial<Dependencies>;
+  deps?: Partial<AppContext>;
 }
 
 /** The app with everything real; its log is kept in `log`, one string a line. */
@@ -58,26 +50,22 @@ export function createTestApp({ env = {}, deps = {} }: TestAppOptions = {}) {
   const write = (level: string) => (fields: object, message: string) => {
     log.push(JSON.stringify({ level, ...fields, message }));
   };
-  const memos = createMemoStore(redis, { storagePerPerson: config.storagePerPerson });
-  const events = createEvents(redis, connect());
-  const sessions = createSessionStore(redis, Date.now, (userId) => events.publishEnd(userId));
-  const app = createApp({
+  const context = createContext(
     config,
-    memos,
-    events,
-    limiter: createRateLimiter(redis),
-    sessions,
-    naver: createNaver(config, fetch),
-    flights: new Flights(),
-    searches: createSearches(),
-    assets,
-    compressor,
-    log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
-    checkStorage: () => checkRedis(redis),
-    storageWarning: () => undefined,
-    shutdown: new AbortController().signal,
-    ...deps,
-  });
+    { redis, bulk: redis, subscriber: connect() },
+    {
+      assets,
+      log: {
+        debug: write('debug'),
+        info: write('info'),
+        warn: write('warn'),
+        error: write('error'),
+      },
+      shutdown: new AbortController().signal,
+    },
+  );
+  const { memos, sessions } = context;
+  const app = createApp({ ...context, ...deps });
 
   /** Somebody who is logged in: sends requests with their cookie. */
   async function logIn(id = newId(), name = '김메모') {

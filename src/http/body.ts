@@ -1,58 +1,15 @@
+/** Request bodies: read within their bounds, as JSON or as a form. */
 import type { Context } from 'hono';
-import { createMiddleware } from 'hono/factory';
-import type { Env } from '../http/env.ts';
-import { Problem } from '../http/problem.ts';
-import {
-  DISCARDED_BODY_BYTES,
-  FORM_FIELDS,
-  SMALL_BODY_BYTES,
-  SMALL_FLIGHT_BYTES,
-} from '../memo/bounds.ts';
+import { DISCARDED_BODY_BYTES, FORM_FIELDS, SMALL_FLIGHT_BYTES } from '../memo/bounds.ts';
 import { yieldNow } from '../memo/yielding.ts';
-import type { SessionStore } from '../store/sessions.ts';
-import { lookUpSession } from './session.ts';
+import type { Env, Form } from './env.ts';
+import { Problem } from './problem.ts';
 
-/** The fields of a form post. */
-export type Form = Map<string, string>;
+export const FORM_TYPE = 'application/x-www-form-urlencoded';
+export const JSON_TYPE = 'application/json';
 
-const FORM = 'application/x-www-form-urlencoded';
-const JSON_TYPE = 'application/json';
-
-/**
- * Looks the session up, and then reads the body: a form of anybody's, as a text in it comes back
- * whatever else fails, and JSON only of whoever has a session. A session that was ended while the
- * body was on its way is none any more.
- * @param options.sessions undefined: the session does not matter
- * @param options.limit in bytes
- * @throws Problem 413, 400, or 503 when the process has no room for more
- */
-export function readBody({
-  sessions,
-  limit = SMALL_BODY_BYTES,
-}: {
-  sessions?: SessionStore;
-  limit?: number | undefined;
-}) {
-  return createMiddleware<Env>(async (c, next) => {
-    const hasBody = c.req.method !== 'GET' && c.req.method !== 'HEAD';
-    const type = hasBody ? contentType(c) : '';
-    try {
-      if (sessions) await lookUpSession(c, sessions);
-    } catch (error) {
-      if (type === FORM) await readForm(c, limit);
-      throw error;
-    }
-    const session = c.get('session');
-    const isThere = c.env?.incoming?.complete === true;
-    if (type === FORM) await readForm(c, limit);
-    else if (type === JSON_TYPE && session) c.set('json', await readBytes(c, limit));
-    else return next();
-    if (session && !isThere && !(await sessions!.isOpen(session))) c.set('session', undefined);
-    return next();
-  });
-}
-
-async function readForm(c: Context<Env>, limit: number): Promise<void> {
+/** Reads a form and sets `form`. @throws Problem as `readBytes`, or `text-invalid` */
+export async function readForm(c: Context<Env>, limit: number): Promise<void> {
   const bytes = await readBytes(c, limit);
   if (bytes.byteLength > SMALL_FLIGHT_BYTES) await yieldNow();
   c.set('form', parseForm(bytes));
@@ -61,16 +18,16 @@ async function readForm(c: Context<Env>, limit: number): Promise<void> {
 /** The members of a JSON body. @throws Problem 415 or 400 */
 export function requireJson(c: Context<Env>): Map<string, unknown> {
   const bytes = c.get('json');
-  if (bytes === undefined) throw new Problem(415, 'unsupported-type');
+  if (bytes === undefined) throw new Problem('unsupported-type');
   const source = decodeText(bytes);
   let body: unknown;
   try {
     body = JSON.parse(source);
   } catch {
-    throw new Problem(400, 'not-json');
+    throw new Problem('not-json');
   }
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new Problem(400, 'not-json');
+    throw new Problem('not-json');
   }
   return new Map(Object.entries(body));
 }
@@ -78,23 +35,24 @@ export function requireJson(c: Context<Env>): Map<string, unknown> {
 /** The fields of a form. @throws Problem 415 when the body is none */
 export function requireForm(c: Context<Env>): Form {
   const form = c.get('form');
-  if (!form) throw new Problem(415, 'unsupported-type');
+  if (!form) throw new Problem('unsupported-type');
   return form;
 }
 
-function contentType(c: Context<Env>): string {
+/** The media type of the body, without parameters; empty for none. */
+export function contentType(c: Context<Env>): string {
   return (c.req.header('Content-Type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
 /** @throws Problem 413 for too many fields, 400 for what is no UTF-8 */
 function parseForm(bytes: Uint8Array): Form {
   const source = decodeText(bytes);
-  if (source.split('&', FORM_FIELDS + 1).length > FORM_FIELDS) throw new Problem(413, 'too-large');
+  if (source.split('&', FORM_FIELDS + 1).length > FORM_FIELDS) throw new Problem('too-large');
   const fields = new URLSearchParams(source);
   // What is no UTF-8 became U+FFFD: more of them than were sent.
   const sent = source.match(/\ufffd|%EF%BF%BD/gi)?.length ?? 0;
   const read = [...fields].flat().join('').split('\ufffd').length - 1;
-  if (read !== sent) throw new Problem(400, 'text-invalid');
+  if (read !== sent) throw new Problem('text-invalid');
   // A form sends CRLF for every line end (HTML's form submission); the text has LF.
   return new Map([...fields].map(([name, value]) => [name, value.replace(/\r\n?/g, '\n')]));
 }
@@ -106,21 +64,21 @@ function decodeText(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch {
-    throw new Problem(400, 'text-invalid');
+    throw new Problem('text-invalid');
   }
 }
 
 const EMPTY = new Uint8Array();
 
 /** The body, counted as it comes. @throws Problem 413 as soon as it is too large */
-async function readBytes(c: Context<Env>, limit: number): Promise<Uint8Array> {
+export async function readBytes(c: Context<Env>, limit: number): Promise<Uint8Array> {
   const { incoming } = c.env ?? {};
   const flight = c.get('flight');
   // A small one is there by now: taken at once, it costs neither a stream nor a turn.
   if (incoming?.complete) {
     // All of it: without a size, Node 26 gives one piece at a time.
     const all: Uint8Array = incoming.read(incoming.readableLength) ?? EMPTY;
-    if (all.byteLength > limit) throw new Problem(413, 'too-large');
+    if (all.byteLength > limit) throw new Problem('too-large');
     flight.hold(all.byteLength);
     return all;
   }
@@ -130,7 +88,7 @@ async function readBytes(c: Context<Env>, limit: number): Promise<Uint8Array> {
   const chunks = incoming ? incoming.iterator({ destroyOnReturn: false }) : c.req.raw.body;
   for await (const chunk of chunks ?? []) {
     const end = size + chunk.byteLength;
-    if (end > DISCARDED_BODY_BYTES) throw new Problem(413, 'too-large');
+    if (end > DISCARDED_BODY_BYTES) throw new Problem('too-large');
     if (end > limit) {
       // Read on and thrown away: see DISCARDED_BODY_BYTES.
       bytes = EMPTY;
@@ -144,7 +102,7 @@ async function readBytes(c: Context<Env>, limit: number): Promise<Uint8Array> {
     size = end;
     if (size <= limit) flight.hold(bytes.byteLength);
   }
-  if (size > limit) throw new Problem(413, 'too-large');
+  if (size > limit) throw new Problem('too-large');
   return bytes.subarray(0, size);
 }
 

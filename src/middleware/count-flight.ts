@@ -2,7 +2,7 @@ import { createMiddleware } from 'hono/factory';
 import type { Env } from '../http/env.ts';
 import type { Flights } from '../http/flights.ts';
 
-/** Counts a request, and what it holds, until its answer has been taken. */
+/** Counts a request, and the bytes that it holds, until the client has taken its response. */
 export function countFlight(flights: Flights) {
   return createMiddleware<Env>(async (c, next) => {
     const flight = flights.begin();
@@ -11,7 +11,7 @@ export function countFlight(flights: Flights) {
     outgoing?.once('close', () => flight.close());
     await next();
     flight.endWork();
-    // Without Node's adapter nothing tells when the answer was taken.
+    // Without Node's adapter nothing tells when the response was taken.
     if (!outgoing) flight.close();
   });
 }

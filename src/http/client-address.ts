@@ -1,0 +1,22 @@
+import type { Context } from 'hono';
+import type { Env } from './env.ts';
+
+/**
+ * The client's address: the peer's, or what the last of our own proxies says. Earlier entries of
+ * `X-Forwarded-For` can be forged by the client. Of an IPv6 address only the network, as one customer
+ * has a whole /64.
+ * @param proxies how many of ours append to `X-Forwarded-For`
+ */
+export function clientAddress(c: Context<Env>, proxies: number): string {
+  const peer = c.env?.incoming?.socket?.remoteAddress ?? '';
+  const forwarded = (c.req.header('X-Forwarded-For') ?? '').split(',').map((it) => it.trim());
+  const address = (proxies > 0 && forwarded.at(-proxies)) || peer;
+  const v4 = /^(?:::ffff:)?(\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?$/.exec(address)?.[1];
+  if (v4) return v4;
+  const [head = '', tail] = address.replace(/^\[|\](?::\d+)?$/g, '').split('::');
+  const groups = head.split(':').filter(Boolean);
+  // `::` stands for zeros; what it hides in the first half is all that matters.
+  const rest = tail?.split(':') ?? [];
+  while (tail !== undefined && groups.length + rest.length < 8) groups.push('0');
+  return [...groups, ...rest].slice(0, 4).join(':').slice(0, 64);
+}

@@ -1,0 +1,25 @@
+/** The `userId` cookie, which holds a session's token. Its name and path are those of memo.py. */
+import type { Context } from 'hono';
+import type { Config } from '../config.ts';
+import { ABSOLUTE_LIMIT, TOKEN } from '../store/sessions.ts';
+import { cookieOptions, readCookies, sendCookie } from './cookies.ts';
+import type { Env } from './env.ts';
+
+const NAME = 'userId';
+
+/** The different values that have a token's shape: neighbours on the host or domain may set some, too. */
+export function readSessionTokens(c: Context<Env>): string[] {
+  return [...new Set(readCookies(c, NAME).filter((value) => TOKEN.test(value)))];
+}
+
+export function setSessionCookie(c: Context<Env>, config: Config, token: string): void {
+  // Cookies of memo.py, and of memo without a prefix, have the path `/`: one would be a rival.
+  if (config.prefix && readCookies(c, NAME).length > 0) {
+    sendCookie(c, NAME, '', { ...cookieOptions(config), path: '/' });
+  }
+  sendCookie(c, NAME, token, { ...cookieOptions(config), maxAge: ABSOLUTE_LIMIT / 1000 });
+}
+
+export function clearSessionCookie(c: Context<Env>, config: Config): void {
+  sendCookie(c, NAME, '', cookieOptions(config));
+}

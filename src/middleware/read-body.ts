@@ -1,0 +1,40 @@
+import { createMiddleware } from 'hono/factory';
+import { contentType, FORM_TYPE, JSON_TYPE, readBytes, readForm } from '../http/body.ts';
+import type { Env } from '../http/env.ts';
+import { SMALL_BODY_BYTES } from '../memo/bounds.ts';
+import type { SessionStore } from '../store/sessions.ts';
+import { lookUpSession } from './read-session.ts';
+
+/**
+ * Looks the session up, then reads the body: any client's form, because a text in it is shown again
+ * whatever fails, but JSON only of logged-in clients. A session that was ended while the body was
+ * arriving does not count.
+ * @param options.sessions undefined: the session does not matter
+ * @param options.limit in bytes
+ * @throws Problem `too-large`, `text-invalid`, or `busy` when the process has no room
+ */
+export function readBody({
+  sessions,
+  limit = SMALL_BODY_BYTES,
+}: {
+  sessions?: SessionStore;
+  limit?: number;
+}) {
+  return createMiddleware<Env>(async (c, next) => {
+    const hasBody = c.req.method !== 'GET' && c.req.method !== 'HEAD';
+    const type = hasBody ? contentType(c) : '';
+    try {
+      if (sessions) await lookUpSession(c, sessions);
+    } catch (error) {
+      if (type === FORM_TYPE) await readForm(c, limit);
+      throw error;
+    }
+    const session = c.get('session');
+    const hasArrived = c.env?.incoming?.complete === true;
+    if (type === FORM_TYPE) await readForm(c, limit);
+    else if (type === JSON_TYPE && session) c.set('json', await readBytes(c, limit));
+    else return next();
+    if (session && !hasArrived && !(await sessions!.isOpen(session))) c.set('session', undefined);
+    return next();
+  });
+}
