@@ -164,8 +164,10 @@ describe('the image', () => {
     for (const path of [
       '.env',
       '.git/config',
+      'compose.override.yaml',
       'data/redis.conf',
       'dist/index.js',
+      'memo.tgz',
       'node_modules/hono/package.json',
       'scripts/redis.ts',
     ]) {

@@ -11,7 +11,8 @@
  *                        Node and on the image's
  *
  * Prints a table for each Node, and writes everything, each round's value, too, to the file
- * (`dist/bench.json`). CPU time of a request is the main figure: other programs change it least.
+ * (`dist/bench.json`). CPU time of a request is the main figure: other programs change it least. A run of
+ * all rows also rewrites the tables of docs/performance.md.
  */
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -25,9 +26,10 @@ import type { SessionStore } from '../../src/store/sessions.ts';
 import { serverOptions, writeAssets } from '../build.ts';
 import { NODE_MAJOR } from '../node-options.ts';
 import { type PrivateRedis, startRedis } from '../redis.ts';
-import { type Figure, formatTable, type RowFigure } from './figures.ts';
+import { type Figure, formatTable, type RowFigure, type Run } from './figures.ts';
 import { longListRows } from './long-lists.ts';
 import { processRows } from './process.ts';
+import { updateReport } from './report.ts';
 import { findImageNode, type Loader, type Server, startLoader, startMemo } from './servers.ts';
 import { speedRows } from './speed.ts';
 
@@ -126,7 +128,7 @@ try {
 }
 
 const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
-const run = {
+const run: Run = {
   date: new Date().toISOString(),
   commit: git('rev-parse', 'HEAD') + (git('status', '--porcelain') && ' and uncommitted changes'),
   cpu: cpus()[0]?.model.trim(),
@@ -141,6 +143,8 @@ const run = {
 };
 await mkdir(dirname(output), { recursive: true });
 await writeFile(output, `${JSON.stringify(run, null, 2)}\n`);
+// The tables describe one run: some rows of a newer one must not stand among older ones.
+if (values.only === undefined) await updateReport(run);
 console.log(`${run.date}, ${run.commit}
 ${run.cores} × ${run.cpu}, ${run.memory}; Redis ${run.redis}; load before ${load}`);
 for (const { version } of nodes) {

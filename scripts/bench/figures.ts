@@ -26,6 +26,21 @@ export interface Target {
 /** A row's figure: all but the row's name, and on which Node. */
 export type RowFigure = Omit<Figure, 'row' | 'node'>;
 
+/** A run of the benchmark, as it is written to its JSON file. */
+export interface Run {
+  date: string;
+  commit: string;
+  cpu: string | undefined;
+  cores: number;
+  memory: string;
+  load: number;
+  nodes: string[];
+  redis: string;
+  rounds: number;
+  seconds: number;
+  figures: Figure[];
+}
+
 /** A figure with its ratio and whether it reaches its target. */
 export function figure({ target, ...measured }: Omit<RowFigure, 'ratio' | 'reached'>): RowFigure {
   const { reference, memo } = measured;
@@ -57,25 +72,30 @@ export function percentile(values: number[], part: number): number {
 const keyOf = ({ row, node, what, unit }: Figure) =>
   [row, node.split('.', 1)[0], what, unit].join('\n');
 
+/** The columns of a table of figures, and its cells, a line for each figure. */
+export const COLUMNS = ['what', 'unit', 'floor', 'memo', 'ratio', 'target', 'reached?'];
+
+export function toCells({ what, unit, reference, memo, ratio, target, reached }: Figure): string[] {
+  return [
+    what,
+    unit,
+    reference ? format(median(reference)) : '',
+    format(median(memo)),
+    ratio === undefined ? '' : format(ratio),
+    target ? formatTarget(target) : '',
+    reached === undefined ? '' : reached ? 'yes' : 'NO',
+  ];
+}
+
 /** All figures as one table; with those of another run, what has changed since. */
 export function formatTable(figures: Figure[], before?: Figure[]): string {
-  const head = ['what', 'unit', 'floor', 'memo', 'ratio', 'target', 'reached?'];
-  if (before) head.push('before', 'now/before');
+  const head = before ? [...COLUMNS, 'before', 'now/before'] : COLUMNS;
   const lines = figures.map((it) => {
-    const { reference, memo, ratio, target, reached } = it;
-    const old = before?.find((other) => keyOf(other) === keyOf(it));
-    return [
-      it.what,
-      it.unit,
-      reference ? format(median(reference)) : '',
-      format(median(memo)),
-      ratio === undefined ? '' : format(ratio),
-      target ? formatTarget(target) : '',
-      reached === undefined ? '' : reached ? 'yes' : 'NO',
-      ...(before
-        ? [old ? format(median(old.memo)) : '', old ? format(median(memo) / median(old.memo)) : '']
-        : []),
-    ];
+    const cells = toCells(it);
+    if (!before) return cells;
+    const old = before.find((other) => keyOf(other) === keyOf(it));
+    if (!old) return [...cells, '', ''];
+    return [...cells, format(median(old.memo)), format(median(it.memo) / median(old.memo))];
   });
   const table = [head, ...lines];
   const widths = head.map((_, column) => Math.max(...table.map((line) => line[column]!.length)));

@@ -1,4 +1,4 @@
-/** Behind a load balancer for longer, with the settings of the README. */
+/** Behind a load balancer for longer, with the settings of docs/operating.md. */
 import { once } from 'node:events';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
