@@ -93,6 +93,8 @@ describe('good values', () => {
     ['LOGINS_PER_MINUTE', '1000', { loginsPerMinute: 1000 }],
     ['STORAGE_PER_PERSON', '5', { storagePerPerson: 5 * 1024 * 1024 }],
     ['STORAGE_PER_PERSON', '0', { storagePerPerson: 0 }],
+    ['SHUTDOWN_DELAY', '0', { shutdownDelay: 0 }],
+    ['SHUTDOWN_DELAY', '60', { shutdownDelay: 60_000 }],
     ['LOG_LEVEL', 'trace', { logLevel: 'trace' }],
     ['LOG_LEVEL', 'silent', { logLevel: 'silent' }],
   ])('%s=%s is taken as it is meant', (name, value, expected) => {
@@ -136,9 +138,14 @@ describe('wrong values', () => {
       'NAVER_CLIENT_SECRET',
       value,
     ]),
-    ...['TRUST_PROXY', 'WRITES_PER_MINUTE', 'LOGINS_PER_MINUTE', 'STORAGE_PER_PERSON'].flatMap(
-      (name) =>
-        ['-1', '1.5', '1e3', 'true', ' 1', '10000000'].map((value) => [name, value] as const),
+    ...[
+      'TRUST_PROXY',
+      'WRITES_PER_MINUTE',
+      'LOGINS_PER_MINUTE',
+      'STORAGE_PER_PERSON',
+      'SHUTDOWN_DELAY',
+    ].flatMap((name) =>
+      ['-1', '1.5', '1e3', 'true', ' 1', '10000000'].map((value) => [name, value] as const),
     ),
     ...['NAVER_AUTH_URL', 'NAVER_API_URL'].flatMap((name) =>
       [

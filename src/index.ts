@@ -21,7 +21,7 @@ try {
   const assets = JSON.parse(readFileSync(new URL('assets.json', import.meta.url), 'utf8'));
   const connections = await openConnections(config.redis, log);
   const context = createContext(config, connections, { assets, log, shutdown: shutdown.signal });
-  const server = await serve(createApp(context), context);
+  const server = await serve(createApp(context), config, context.flights);
   log.info({ url: config.publicUrl, port: config.port }, 'listening');
 
   const signal = await signalled;

@@ -3,7 +3,7 @@
  * Source: Naver's developer guide, "네이버 로그인 API 명세".
  */
 import type { Config } from './config.ts';
-import type { User } from './store/sessions.ts';
+import type { Person } from './memo/person.ts';
 
 /** Why a login did not come about. */
 export type NaverFailure =
@@ -82,7 +82,7 @@ export function createNaver(config: Config, fetch: typeof globalThis.fetch) {
     return token;
   }
 
-  async function profile(token: string, signal: AbortSignal): Promise<User> {
+  async function profile(token: string, signal: AbortSignal): Promise<Person> {
     const { status, body } = await request(`${apiUrl}/v1/nid/me`, {
       headers: { Authorization: `Bearer ${token}` },
       signal,
@@ -113,7 +113,7 @@ export function createNaver(config: Config, fetch: typeof globalThis.fetch) {
      * Who has logged in, for the code that Naver sent with the redirect. Ends within 5 s.
      * @throws NaverError
      */
-    async identify(code: string, state: string): Promise<User> {
+    async identify(code: string, state: string): Promise<Person> {
       const signal = AbortSignal.timeout(TIME_LIMIT);
       return profile(await accessToken(code, state, signal), signal);
     },

@@ -22,34 +22,16 @@ import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { Redis } from 'ioredis';
-import type { SessionStore } from '../../src/store/sessions.ts';
 import { serverOptions, writeAssets } from '../build.ts';
 import { NODE_MAJOR } from '../node-options.ts';
-import { type PrivateRedis, startRedis } from '../redis.ts';
-import { type Figure, formatTable, type RowFigure, type Run } from './figures.ts';
+import { startRedis } from '../redis.ts';
+import { type Figure, formatTable, type Run } from './figures.ts';
 import { longListRows } from './long-lists.ts';
 import { processRows } from './process.ts';
 import { updateReport } from './report.ts';
-import { findImageNode, type Loader, type Server, startLoader, startMemo } from './servers.ts';
+import type { Bench, Row } from './row.ts';
+import { findImageNode, startLoader, startMemo } from './servers.ts';
 import { speedRows } from './speed.ts';
-
-/** What the rows are measured with. */
-export interface Bench {
-  /** the program that servers run on */
-  node: string;
-  redis: Redis;
-  sessions: SessionStore;
-  privateRedis: PrivateRedis;
-  memo: Server;
-  loader: Loader;
-  rounds: number;
-  seconds: number;
-  /** a folder for files, gone after the run */
-  work: string;
-}
-
-/** Measures something, and says it by its figures. */
-export type Row = (bench: Bench) => Promise<RowFigure[]>;
 
 const ROWS: Record<string, Row> = { ...speedRows, ...longListRows, ...processRows };
 

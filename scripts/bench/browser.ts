@@ -1,7 +1,8 @@
 /** What browsers ask for, by what stands in the page. */
+
 import { askFor, type Request, UNIQUE } from './ask.ts';
-import type { Bench } from './bench.ts';
 import { type Person, variedText } from './people.ts';
+import type { Bench } from './row.ts';
 import { PUBLIC_URL } from './servers.ts';
 
 /** What decides how a page is compressed. */

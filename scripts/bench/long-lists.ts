@@ -1,9 +1,10 @@
 /** What becomes of it all with 100,000 memos. */
+
 import { askFor, type Request } from './ask.ts';
-import type { Bench, Row } from './bench.ts';
 import { figure, median, type RowFigure } from './figures.ts';
 import { createPerson, type Person } from './people.ts';
 import { peakMemory } from './proc.ts';
+import type { Bench, Row } from './row.ts';
 import { startMemo } from './servers.ts';
 
 const SMALL = 100;

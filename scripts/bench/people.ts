@@ -1,6 +1,7 @@
 /** Whoever is logged in, and their memos. */
+
 import type { Redis } from 'ioredis';
-import type { Bench } from './bench.ts';
+import type { Bench } from './row.ts';
 
 export interface Person {
   id: string;

@@ -1,10 +1,11 @@
 /** What the server's process takes: to start, in the long run, and for people who only listen. */
+
 import { askFor } from './ask.ts';
-import type { Bench, Row } from './bench.ts';
 import { CHROME } from './browser.ts';
 import { figure, percentile } from './figures.ts';
 import { CITY, createCity, createPerson, memoText, type Person } from './people.ts';
 import { openFilesLimit, peakMemory, residentMemory } from './proc.ts';
+import type { Bench, Row } from './row.ts';
 import { forkChild, startMemo } from './servers.ts';
 import { monotonic, type Report, type Streams } from './streams.ts';
 

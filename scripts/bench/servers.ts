@@ -1,4 +1,5 @@
 /** Starts what is measured and what measures it, each a process of its own. */
+
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, openSync } from 'node:fs';
@@ -6,8 +7,7 @@ import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NODE_MAJOR, NODE_OPTIONS } from '../node-options.ts';
-import { findFreePort } from '../redis.ts';
-import type { Bench } from './bench.ts';
+import { findFreePort, type PrivateRedis } from '../redis.ts';
 import type { Done, Job } from './load.ts';
 import { childrenOf } from './proc.ts';
 
@@ -86,7 +86,13 @@ function isListening(port: number): Promise<boolean> {
 }
 
 /** What a server runs on, and with. */
-type Surroundings = Pick<Bench, 'node' | 'privateRedis' | 'work'>;
+export interface Surroundings {
+  /** the program that servers run on */
+  node: string;
+  privateRedis: PrivateRedis;
+  /** a folder for files, gone after the run */
+  work: string;
+}
 
 /**
  * The program of the image's Node, from the package that holds just that, which is fetched once.

@@ -1,10 +1,10 @@
 /** Requests a second, CPU time and latencies, against the floor and against memo.py's design. */
+
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { type Answer, askFor, type Request } from './ask.ts';
-import type { Bench, Row } from './bench.ts';
 import { type Action, CHROME, edit, pin, SAFARI, save, tick } from './browser.ts';
 import { figure, type Target } from './figures.ts';
 import type { Canned } from './floor.ts';
@@ -20,6 +20,7 @@ import {
   variedText,
 } from './people.ts';
 import { cpuTime } from './proc.ts';
+import type { Bench, Row } from './row.ts';
 import { type Server, startFloor, startMemoPy } from './servers.ts';
 
 /** Enough that the server never waits for the load, few enough that none waits long for its turn. */

@@ -1,6 +1,6 @@
 /** What the parts of the script know about the page. */
 import htmx from 'htmx.org';
-import type { Messages } from '../i18n/index.ts';
+import type { Messages } from '../i18n/ko.ts';
 
 const { dataset } = document.body;
 

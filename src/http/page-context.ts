@@ -1,6 +1,7 @@
 /** What pages need besides their own content. */
 import type { Config } from '../config.ts';
-import { LANGUAGES, type Language, MESSAGES, type Messages } from '../i18n/index.ts';
+import { LANGUAGES, type Language, MESSAGES } from '../i18n/index.ts';
+import type { Messages } from '../i18n/ko.ts';
 import type { Assets } from './assets.ts';
 
 /** Dark and light by the device's setting, or always one of them. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatRelative } from './index.ts';
+import { formatRelative } from './time.ts';
 
 const [MINUTE, HOUR, DAY, MONTH, YEAR] = [60, 3600, 86_400, 2_629_746, 31_556_952].map(
   (seconds) => seconds * 1000,

@@ -5,9 +5,9 @@ import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
-import { ConfigError } from '../config.ts';
-import type { AppContext } from '../context.ts';
+import { type Config, ConfigError } from '../config.ts';
 import type { Env } from '../http/env.ts';
+import type { Flights } from '../http/flights.ts';
 import { securityHeaders } from '../http/security-headers.ts';
 import {
   CHUNK_BYTES,
@@ -42,11 +42,7 @@ const DRAIN_MS = 15_000;
  * Serves the application until `drain`.
  * @throws ConfigError when the server cannot listen there
  */
-export async function serve(
-  app: Hono<Env>,
-  { config, flights }: Pick<AppContext, 'config' | 'flights'>,
-) {
-  const { port, host, publicUrl } = config;
+export async function serve(app: Hono<Env>, { port, host, publicUrl }: Config, flights: Flights) {
   // Of the responses that are made here, before the application sees the request.
   const headers = securityHeaders(publicUrl.startsWith('https:'));
   const connections = new Map<Socket, Connection>();

@@ -1,7 +1,8 @@
 /** The parts of pages that are the same for every reader. */
 import { html } from 'hono/html';
 import { THEMES } from '../http/page-context.ts';
-import { KEYS, LANGUAGE_NAMES, LANGUAGES } from '../i18n/index.ts';
+import { LANGUAGE_NAMES, LANGUAGES } from '../i18n/index.ts';
+import type { Messages } from '../i18n/ko.ts';
 import { assetHref, href } from './href.ts';
 import { oncePerTheme } from './once-per-theme.ts';
 
@@ -100,6 +101,21 @@ export const KeysButton = oncePerTheme((page) => (
     {page.t.keys}
   </button>
 ));
+
+/** The keyboard's shortcuts, for the reader; client/keys.ts does what they say. */
+const KEYS: [name: keyof Messages['keyNames'], ...keys: string[]][] = [
+  ['search', '/'],
+  ['new', 'n'],
+  ['move', 'j', 'k'],
+  ['edit', 'e'],
+  ['remove', 'x'],
+  ['pin', 'p'],
+  ['copy', 'c'],
+  ['undo', 'u'],
+  ['save', 'Ctrl+Enter'],
+  ['cancel', 'Esc'],
+  ['help', '?'],
+];
 
 /** What the keys do. */
 export const Keys = oncePerTheme((page) => {

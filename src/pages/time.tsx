@@ -1,6 +1,6 @@
 import { raw } from 'hono/html';
 import type { PageContext } from '../http/page-context.ts';
-import { formatRelative } from '../i18n/index.ts';
+import { formatRelative } from '../i18n/time.ts';
 
 /** How long ago something was, as HTML; the script says when, exactly. @param micros a time in µs */
 export function renderTime(page: PageContext, micros: number): string {

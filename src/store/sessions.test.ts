@@ -1,14 +1,9 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { SESSIONS_PER_PERSON } from '../memo/bounds.ts';
+import type { Person } from '../memo/person.ts';
 import { connect, newId } from '../testing/app.ts';
-import {
-  createSessionStore,
-  pseudonymOf,
-  randomToken,
-  type SessionStore,
-  type User,
-} from './sessions.ts';
+import { createSessionStore, pseudonymOf, randomToken, type SessionStore } from './sessions.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -24,7 +19,7 @@ beforeAll(() => async () => redis.disconnect());
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const sessionKey = (token: string) => `session:${sha256(token)}`;
-const person = (): User => ({ id: newId(), name: '김메모' });
+const person = (): Person => ({ id: newId(), name: '김메모' });
 
 /** Redis's TTL of a session is this, within a few seconds for the tests' own time. */
 async function expectTtl(key: string, expected: number) {
@@ -274,7 +269,7 @@ describe('too many sessions of one person', () => {
     createSessionStore(redis, () => time, onEnded);
 
   /** Sessions from before there was a limit, each used a minute after the one before. */
-  async function plant(user: User, count: number): Promise<string[]> {
+  async function plant(user: Person, count: number): Promise<string[]> {
     const hashes = Array.from({ length: count }, (_, i) => sha256(`${user.id} ${i}`));
     for (let start = 0; start < count; start += 1000) {
       const pipeline = redis.pipeline();
@@ -292,7 +287,7 @@ describe('too many sessions of one person', () => {
     const found = await Promise.all(hashes.map((hash) => redis.exists(`session:${hash}`)));
     return hashes.filter((_, i) => found[i]);
   };
-  const listed = async ({ id }: User) => (await redis.smembers(`user:${id}:sessions`)).sort();
+  const listed = async ({ id }: Person) => (await redis.smembers(`user:${id}:sessions`)).sort();
 
   test('one more ends the least used, whose owner’s pages are told', async () => {
     const [user, other] = [person(), person()];
@@ -324,8 +319,8 @@ describe('too many sessions of one person', () => {
   });
 
   test.each([
-    ['the list', async (store: SessionStore, user: User) => store.list(user.id)],
-    ['a login', async (store: SessionStore, user: User) => store.begin(user)],
+    ['the list', async (store: SessionStore, user: Person) => store.list(user.id)],
+    ['a login', async (store: SessionStore, user: Person) => store.begin(user)],
   ])('20,000 of them from before are trimmed by %s, while others go on', async (_, look) => {
     const user = person();
     const hashes = await plant(user, 20_000);

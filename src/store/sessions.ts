@@ -21,15 +21,10 @@
  */
 
 import { SESSIONS_PER_PERSON } from '../memo/bounds.ts';
+import type { Person } from '../memo/person.ts';
 import { parseObject } from '../memo/stored-memo.ts';
 import { sha256 } from '../node/sha256.ts';
 import type { RedisClient } from './scripts.ts';
-
-export interface User {
-  /** Naver's id for this person: opaque */
-  id: string;
-  name: string;
-}
 
 /** A session that a request has. */
 export interface Session {
@@ -153,7 +148,7 @@ export function createSessionStore(
      * Saves the user, starts a session and returns its token. One session too many ends another.
      * @param browser what the browser calls itself
      */
-    async begin(user: User, browser = ''): Promise<string> {
+    async begin(user: Person, browser = ''): Promise<string> {
       const token = randomToken();
       const hash = sha256(token);
       const session = JSON.stringify({
