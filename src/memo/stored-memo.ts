@@ -42,7 +42,8 @@ const encoder = new TextEncoder();
 /** Bytes of a text as UTF-8. */
 export const countBytes = (text: string) => encoder.encode(text).length;
 
-const jsonOf = (stored: StoredMemo) =>
+/** A stored memo's JSON; what is no UTF-8 becomes U+FFFD. */
+export const jsonOf = (stored: StoredMemo) =>
   typeof stored === 'string' ? stored : decoder.decode(stored);
 
 /** The id in front of a stored memo. */

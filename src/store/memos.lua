@@ -18,10 +18,13 @@ local SEARCHED = 128 * 1024 -- bytes that are read to find one memo after the ot
 local NUMBERED = 500 -- elements that one call numbers
 local NUMBERED_LENGTH = 128 * 1024 -- bytes of them, and one more element
 
--- Members after "id" are not looked at; memo.py writes a space after its colons, so an "id" of its
--- making does not look like ours. A space after the id: see `assign_ids`.
+-- Members after "id" are not looked at. memo.py writes a space after its colons, so an "id" that it wrote
+-- does not look like ours; nor does one that JavaScript could not represent. A space after the id: see
+-- `assign_ids`.
+local MAX_ID = 2 ^ 53 - 1
 local function id_of(memo)
-  return tonumber(string.match(memo, '^{"id":(%d+) ?[,}]'))
+  local id = tonumber(string.match(memo, '^{"id":(%d+) ?[,}]'))
+  return id and id <= MAX_ID and id or nil
 end
 
 local function with_id(id, ...)

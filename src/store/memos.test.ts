@@ -322,6 +322,36 @@ describe('memo.py’s elements', () => {
     );
   });
 
+  test('an element that is not UTF-8 can be pinned, edited, deleted, restored and purged', async () => {
+    const user = newId();
+    const bytes = (text: string) => Buffer.from(text, 'latin1');
+    const elements = ['{"text": "\xff"}', '{"a": "\xed\xa0\x80", "text": "b"}', '\xfe {', '"\xff"'];
+    await redis.rpush(`user:${user}:memos`, ...elements.map(bytes));
+    for (let id = 1; id <= elements.length; id++) {
+      const memo = (await store.find(user, id))!;
+      expect(await store.edit(user, id, { pin: true })).toMatchObject({ status: 'done' });
+      expect(await store.remove(user, id)).toMatchObject({ status: 'done' });
+      expect(await store.find(user, id)).toBeUndefined();
+      expect(await store.restore(user, id)).toMatchObject({ status: 'done' });
+      expect(parseMemo((await store.find(user, id))!)).toEqual({ ...parseMemo(memo), pin: true });
+      expect(await store.edit(user, id, { text: 'new' })).toMatchObject({ status: 'done' });
+      expect(await store.remove(user, id)).toMatchObject({ status: 'done' });
+      expect(await store.purge(user, id)).toBe(true);
+    }
+    expect(await redis.exists(`user:${user}:memos`, `user:${user}:trash`)).toBe(0);
+  });
+
+  test('a number that JavaScript cannot represent is no id of ours', async () => {
+    const user = newId();
+    const foreign = ['{"id":9007199254740992,"text":"a"}', '{"id":12345678901234567890}'];
+    await redis.rpush(`user:${user}:memos`, ...foreign);
+    await store.page(user, 10);
+    expect(await listOf(user)).toEqual([
+      '{"id":1,"_id":9007199254740992,"text":"a"}',
+      '{"id":2,"_id":12345678901234567890}',
+    ]);
+  });
+
   test('bytes that are no UTF-8 stay, and an id among them is found', async () => {
     const user = newId();
     const latin1 = [' {"id": 7, "t": "\xe9\xff"} ', 'caf\xe9', '{"t": "\xe9\xff"}', '\0"\\\n'];

@@ -32,7 +32,9 @@ import {
   countBytes,
   idOf,
   joinMembers,
+  jsonOf,
   type MemberSources,
+  type MemoBytes,
   type MemoPage,
   parseMemo,
   parseObject,
@@ -167,17 +169,23 @@ export function createMemoStore(
     }
   }
 
-  /** The memo and Redis's time in µs. */
-  async function read(user: string, id: number): Promise<[memo: string | undefined, now: number]> {
-    const ask = () => redis.memos(memosKey(user), 'find', id);
+  /** The memo, to the byte, and Redis's time in µs. */
+  async function read(
+    user: string,
+    id: number,
+  ): Promise<[memo: MemoBytes | undefined, now: number]> {
+    const ask = () => redis.memosBuffer(memosKey(user), 'find', id);
     const [, now, memo] = await runWithIds(user, ask);
-    return [memo, Number(now)];
+    return [memo, Number(jsonOf(now))];
   }
 
   /** The newest entry of the trash with this id, and the memo that it is of; or nothing. */
-  async function findDiscarded(user: string, id: number): Promise<[entry?: string, memo?: string]> {
+  async function findDiscarded(
+    user: string,
+    id: number,
+  ): Promise<[entry?: MemoBytes, memo?: MemoBytes]> {
     let stop: number | '' = '';
-    const ask = () => redis.memos(trashKey(user), 'discarded', ...TRASH_BOUNDS, id, stop);
+    const ask = () => redis.memosBuffer(trashKey(user), 'discarded', ...TRASH_BOUNDS, id, stop);
     for (;;) {
       const [next, ...found] = await run(ask);
       if (!next) return found;
@@ -304,7 +312,8 @@ export function createMemoStore(
 
     /** One memo, or undefined. */
     async find(user: string, id: number): Promise<string | undefined> {
-      return (await read(user, id))[0];
+      const [memo] = await read(user, id);
+      return memo && jsonOf(memo);
     },
 
     /**
@@ -315,8 +324,9 @@ export function createMemoStore(
      */
     async edit(user: string, id: number, change: Change, version?: number): Promise<Outcome> {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        const [stored, now] = await read(user, id);
-        if (stored === undefined) return { status: 'missing' };
+        const [bytes, now] = await read(user, id);
+        if (bytes === undefined) return { status: 'missing' };
+        const stored = jsonOf(bytes);
         const memo = parseMemo(stored);
         const text = change.text ?? memo.text;
         const pin = change.pin ?? memo.pin;
@@ -341,7 +351,7 @@ export function createMemoStore(
         if (pin && !memo.pin && !(await redis.memos(pinsKey(user), 'pin', id, PINS))) {
           return { status: 'too many pins' };
         }
-        if (edited !== stored && !(await redis.memos(memosKey(user), 'replace', stored, edited))) {
+        if (edited !== stored && !(await redis.memos(memosKey(user), 'replace', bytes, edited))) {
           continue;
         }
         quota.add(user, growth);
@@ -363,16 +373,17 @@ export function createMemoStore(
         const [memo] = await read(user, id);
         if (memo === undefined) {
           const [, trashed] = await findDiscarded(user, id);
-          return trashed === undefined ? { status: 'missing' } : { status: 'done', memo: trashed };
+          if (trashed === undefined) return { status: 'missing' };
+          return { status: 'done', memo: jsonOf(trashed) };
         }
         if (version !== undefined && version !== versionOf(parseMemo(memo))) {
-          return { status: 'changed', memo };
+          return { status: 'changed', memo: jsonOf(memo) };
         }
         await run(() => redis.memos(trashKey(user), 'discard', ...TRASH_BOUNDS, memo));
         // A memo that was edited in between is another element, and stays: once more from the start.
         if ((await redis.memos(memosKey(user), 'remove', memo)) === 0) continue;
         if (parseMemo(memo).pin) await unindexPin(user, id);
-        return { status: 'done', memo };
+        return { status: 'done', memo: jsonOf(memo) };
       }
       throw new Error('the memo kept changing');
     },
@@ -386,12 +397,12 @@ export function createMemoStore(
       const [entry, trashed] = await findDiscarded(user, id);
       if (entry === undefined || trashed === undefined) {
         const [memo] = await read(user, id);
-        return memo === undefined ? { status: 'missing' } : { status: 'done', memo };
+        return memo === undefined ? { status: 'missing' } : { status: 'done', memo: jsonOf(memo) };
       }
       const ask = () => redis.memos(memosKey(user), 'insert', trashed);
       const [inserted, memo] = await runWithIds(user, ask);
       const fits = !parseMemo(memo).pin || (await indexPin(user, idOf(memo)));
-      if (inserted) await redis.lrem(trashKey(user), -1, entry);
+      if (inserted) await redis.lrem(trashKey(user), -1, entry as Buffer);
       return fits ? { status: 'done', memo } : store.edit(user, idOf(memo), { pin: false });
     },
 
@@ -421,7 +432,7 @@ export function createMemoStore(
     /** Deletes a memo that is in the trash for good. False when it is not there. */
     async purge(user: string, id: number): Promise<boolean> {
       const [entry] = await findDiscarded(user, id);
-      return entry !== undefined && (await redis.lrem(trashKey(user), -1, entry)) > 0;
+      return entry !== undefined && (await redis.lrem(trashKey(user), -1, entry as Buffer)) > 0;
     },
   };
   return store;

@@ -4,6 +4,7 @@
  */
 import type { Cluster, Redis, Result } from 'ioredis';
 import { FIRST_DATE, REPLY_BYTES, TRASH_SECONDS } from '../memo/bounds.ts';
+import type { StoredMemo } from '../memo/stored-memo.ts';
 import memosLua from './memos.lua';
 import rateLimitsLua from './rate-limits.lua';
 
@@ -25,7 +26,7 @@ interface MemosOperations {
     args: (Uint8Array | string)[];
     reply: [done: number, ...unknown: string[]];
   };
-  discard: { args: [...TrashBounds, memo: string]; reply: string };
+  discard: { args: [...TrashBounds, memo: StoredMemo]; reply: string };
   discarded: {
     args: [...TrashBounds, id: number, stop: number | ''];
     reply: [next: number, entry?: string, memo?: string] | Unfinished;
@@ -34,15 +35,15 @@ interface MemosOperations {
     args: number[];
     reply: [looked: number, now: string, ...memos: string[]] | Unfinished;
   };
-  insert: { args: [memo: string]; reply: [inserted: number, memo: string] | Unfinished };
+  insert: { args: [memo: StoredMemo]; reply: [inserted: number, memo: string] | Unfinished };
   memory: { args: []; reply: number };
   page: {
     args: [before: number | '', limit: number];
     reply: [more: number, memos: string[]] | Unfinished;
   };
   pin: { args: [id: number, limit: number]; reply: number };
-  remove: { args: [memo: string]; reply: number };
-  replace: { args: [old: string, replacement: string]; reply: number };
+  remove: { args: [memo: StoredMemo]; reply: number };
+  replace: { args: [old: StoredMemo, replacement: string]; reply: number };
   trash: {
     args: [...TrashBounds, limit: number, before: number | ''];
     reply: [count: number, cursor: number, entries: string[]] | Unfinished;
