@@ -29,8 +29,11 @@ export const serverOptions = {
   },
 } satisfies BuildOptions;
 
+/** An asset as `assets.json` has it: its bytes are in base64. */
+type EncodedAsset = Record<keyof Asset, string>;
+
 /** Makes the static files: minified, compressed once and for all, named after their content. */
-export async function buildAssets(): Promise<Assets> {
+async function buildAssets(): Promise<Record<keyof Assets, EncodedAsset>> {
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
     entryPoints: [
@@ -61,7 +64,7 @@ export async function buildAssets(): Promise<Assets> {
   };
 }
 
-function asset(name: string, type: string, content: Uint8Array): Asset {
+function asset(name: string, type: string, content: Uint8Array): EncodedAsset {
   const hash = createHash('sha256').update(content).digest('hex').slice(0, 8);
   const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
   return {
