@@ -119,6 +119,8 @@ async function startBuilt(
   const env = {
     NODE_ENV: 'production',
     NODE_OPTIONS,
+    NODE_COMPILE_CACHE: join(ROOT, 'dist/cache'),
+    NODE_COMPILE_CACHE_PORTABLE: '1',
     PORT: String(await findFreePort()),
     REDIS_URL: privateRedis.url,
     WRITES_PER_MINUTE,
