@@ -1,9 +1,11 @@
 /**
- * Builds `dist/`: the server as one file with all it needs, and the static files in `assets.json`.
+ * Builds `dist/`: the server as one file with all it needs, that file compiled in `cache/`, and the
+ * static files in `assets.json`.
  * `npm run build`; also what `npm start`, the tests and the image run.
  */
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
@@ -29,8 +31,11 @@ export const serverOptions = {
   },
 } satisfies BuildOptions;
 
+/** An asset as `assets.json` has it: its bytes are in base64. */
+type EncodedAsset = Record<keyof Asset, string>;
+
 /** Makes the static files: minified, compressed once and for all, named after their content. */
-export async function buildAssets(): Promise<Assets> {
+async function buildAssets(): Promise<Record<keyof Assets, EncodedAsset>> {
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
     entryPoints: [
@@ -61,7 +66,7 @@ export async function buildAssets(): Promise<Assets> {
   };
 }
 
-function asset(name: string, type: string, content: Uint8Array): Asset {
+function asset(name: string, type: string, content: Uint8Array): EncodedAsset {
   const hash = createHash('sha256').update(content).digest('hex').slice(0, 8);
   const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
   return {
@@ -98,9 +103,30 @@ async function writeLicenses({ inputs }: Metafile): Promise<void> {
   await writeFile(resolve(ROOT, 'dist/LICENSES.txt'), (await Promise.all(notices)).join('\n\n'));
 }
 
+/**
+ * Writes `dist/cache/`: the server compiled, for a start that does not compile it. Node ignores what
+ * another version or another kind of processor has made, and Node 20 knows no such cache.
+ * @param node the program to make it for
+ */
+export async function writeCompileCache(node = process.execPath): Promise<void> {
+  const folder = resolve(ROOT, 'dist/cache');
+  // Without a configuration the server ends at once, and what was compiled until then is written.
+  spawnSync(node, ['dist/index.js'], {
+    cwd: ROOT,
+    env: { NODE_COMPILE_CACHE: folder, NODE_COMPILE_CACHE_PORTABLE: '1' },
+    stdio: 'ignore',
+  });
+  // Only its writer could read it. In the image that is root, and the server runs as another user.
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  for (const entry of entries) {
+    if (entry.isFile()) await chmod(resolve(entry.parentPath, entry.name), 0o644);
+  }
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   await rm(resolve(ROOT, 'dist'), { recursive: true, force: true });
   await writeAssets();
   const { metafile } = await build(serverOptions);
   await writeLicenses(metafile);
+  await writeCompileCache();
 }

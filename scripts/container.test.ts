@@ -16,7 +16,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { readConfig } from '../src/config.ts';
-import { NODE_OPTIONS } from './node-options.ts';
+import { NODE_MAJOR, NODE_OPTIONS } from './node-options.ts';
 import { findFreePort, startRedis } from './redis.ts';
 
 const run = promisify(execFile);
@@ -140,7 +140,11 @@ describe('the image', () => {
 
   test('holds the bundle and its static files, and nobody but root could change them', async () => {
     const files = await listFiles(folder);
-    expect(files).toEqual(['app/LICENSES.txt', 'app/assets.json', 'app/index.js']);
+    expect(files.filter((file) => !file.startsWith('app/cache/'))).toEqual([
+      'app/LICENSES.txt',
+      'app/assets.json',
+      'app/index.js',
+    ]);
     for (const file of files) {
       const { mode } = await fs.stat(join(folder, file));
       expect(mode & 0o022, file).toBe(0);
@@ -183,6 +187,15 @@ describe('the image', () => {
       stderr: expect.stringMatching(/^memo: PUBLIC_URL is missing.*\n$/),
     });
   });
+
+  test.skipIf(!process.version.startsWith(`v${NODE_MAJOR}.`))(
+    'starts with the code that its build has compiled',
+    async () => {
+      const server = start({ NODE_DEBUG_NATIVE: 'COMPILE_CACHE' });
+      await server.exited;
+      expect(server.output.stderr).toMatch(/cache for ESM file:.*\/app\/index\.js was accepted/);
+    },
+  );
 
   test('is alive while Redis is away, and ends in order when it is told to', async () => {
     const [port, closed] = [await findFreePort(), await findFreePort()];

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { createApp } from './app.tsx';
 import { ConfigError, readConfig } from './config.ts';
 import { createContext } from './context.ts';
+import { readAssets } from './node/assets.ts';
 import { createLog } from './node/log.ts';
 import { openConnections } from './node/redis.ts';
 import { serve } from './node/serve.ts';
@@ -18,7 +18,7 @@ try {
   const config = readConfig(process.env);
   const { log, end: endLog } = createLog(config.logLevel);
   const shutdown = new AbortController();
-  const assets = JSON.parse(readFileSync(new URL('assets.json', import.meta.url), 'utf8'));
+  const assets = readAssets(new URL('assets.json', import.meta.url));
   const connections = await openConnections(config.redis, log);
   const context = createContext(config, connections, { assets, log, shutdown: shutdown.signal });
   const server = await serve(createApp(context), config, context.flights);

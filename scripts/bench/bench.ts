@@ -22,7 +22,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { Redis } from 'ioredis';
-import { serverOptions, writeAssets } from '../build.ts';
+import { serverOptions, writeAssets, writeCompileCache } from '../build.ts';
 import { NODE_MAJOR } from '../node-options.ts';
 import { startRedis } from '../redis.ts';
 import { type Figure, formatTable, type Run } from './figures.ts';
@@ -68,6 +68,7 @@ const load = loadavg()[0]!;
 
 await writeAssets();
 await build(serverOptions);
+for (const { program } of nodes) await writeCompileCache(program);
 // Bundled as the server is, whose scripts in Lua only the bundler understands.
 for (const [entry, name] of [
   ['scripts/bench/floor.ts', 'floor.js'],

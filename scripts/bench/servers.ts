@@ -6,7 +6,7 @@ import { existsSync, openSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NODE_MAJOR, NODE_OPTIONS } from '../node-options.ts';
+import { MALLOC_ARENA_MAX, NODE_MAJOR, NODE_OPTIONS } from '../node-options.ts';
 import { findFreePort, type PrivateRedis } from '../redis.ts';
 import type { Done, Job } from './load.ts';
 import { childrenOf } from './proc.ts';
@@ -119,6 +119,9 @@ async function startBuilt(
   const env = {
     NODE_ENV: 'production',
     NODE_OPTIONS,
+    MALLOC_ARENA_MAX,
+    NODE_COMPILE_CACHE: join(ROOT, 'dist/cache'),
+    NODE_COMPILE_CACHE_PORTABLE: '1',
     PORT: String(await findFreePort()),
     REDIS_URL: privateRedis.url,
     WRITES_PER_MINUTE,

@@ -1,11 +1,11 @@
-/** A static file as it goes over the wire, in base64. */
+/** A static file as it goes over the wire. */
 export interface Asset {
   /** its name with a hash of its content, e.g. `style.1a2b3c4d.css` */
   file: string;
   type: string;
-  identity: string;
-  gzip: string;
-  br: string;
+  identity: Uint8Array<ArrayBuffer>;
+  gzip: Uint8Array<ArrayBuffer>;
+  br: Uint8Array<ArrayBuffer>;
 }
 
 /** Static files by their plain names: a fixed set, made by the build. */

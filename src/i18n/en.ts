@@ -1,7 +1,8 @@
 import { PINS, TEXT_LENGTH, TRASH_DAYS } from '../memo/bounds.ts';
 import type { Messages } from './ko.ts';
+import { formatCount } from './number.ts';
 
-const CHARACTERS = TEXT_LENGTH.toLocaleString('en');
+const CHARACTERS = formatCount(TEXT_LENGTH);
 
 /** What the pages say, in English. */
 export const en: Messages = {
@@ -99,6 +100,21 @@ export const en: Messages = {
   loginInNewTab: 'Log in with Naver in a new tab',
   textKept: 'What you wrote is still here, below.',
   requestId: 'Request',
+  relative: {
+    now: 'now',
+    past: (count, unit) => `${count} ${unit}${count === 1 ? '' : 's'} ago`,
+    future: (count, unit) => `in ${count} ${unit}${count === 1 ? '' : 's'}`,
+    names: {
+      '-1 day': 'yesterday',
+      '1 day': 'tomorrow',
+      '-1 week': 'last week',
+      '1 week': 'next week',
+      '-1 month': 'last month',
+      '1 month': 'next month',
+      '-1 year': 'last year',
+      '1 year': 'next year',
+    },
+  },
   problems: {
     'bad-request': ['This request makes no sense', 'Check the address and what was sent.'],
     'bad-path': ['This is not a valid address', 'Check the address.'],

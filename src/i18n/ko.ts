@@ -1,6 +1,28 @@
 import { PINS, TEXT_LENGTH, TRASH_DAYS } from '../memo/bounds.ts';
+import { formatCount } from './number.ts';
 
-const CHARACTERS = TEXT_LENGTH.toLocaleString('ko');
+const CHARACTERS = formatCount(TEXT_LENGTH);
+
+/** What a time's distance is counted in. */
+export type TimeUnit = 'minute' | 'hour' | 'day' | 'week' | 'month' | 'year';
+
+/** How a language says when something was or will be. */
+interface RelativeTimes {
+  now: string;
+  past(count: number, unit: TimeUnit): string;
+  future(count: number, unit: TimeUnit): string;
+  /** what has a name of its own, by the count from now on: `-1 day` is yesterday */
+  names: Record<string, string>;
+}
+
+const KOREAN_UNITS = {
+  minute: '분',
+  hour: '시간',
+  day: '일',
+  week: '주',
+  month: '개월',
+  year: '년',
+};
 
 /** What the pages say, in Korean; it decides which texts there are. */
 export const ko = {
@@ -98,6 +120,23 @@ export const ko = {
   loginInNewTab: '새 탭에서 네이버 로그인',
   textKept: '쓰던 글은 아래에 그대로 있습니다.',
   requestId: '요청 번호',
+  relative: {
+    now: '지금',
+    past: (count, unit) => `${count}${KOREAN_UNITS[unit]} 전`,
+    future: (count, unit) => `${count}${KOREAN_UNITS[unit]} 후`,
+    names: {
+      '-2 day': '그저께',
+      '-1 day': '어제',
+      '1 day': '내일',
+      '2 day': '모레',
+      '-1 week': '지난주',
+      '1 week': '다음 주',
+      '-1 month': '지난달',
+      '1 month': '다음 달',
+      '-1 year': '작년',
+      '1 year': '내년',
+    },
+  } as RelativeTimes,
   problems: {
     'bad-request': ['요청을 이해할 수 없습니다', '주소나 보낸 내용을 확인해 주세요.'],
     'bad-path': ['주소가 올바르지 않습니다', '주소를 다시 확인해 주세요.'],

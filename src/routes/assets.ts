@@ -7,17 +7,7 @@ import { respond } from '../http/respond.ts';
 
 /** Static files, from memory: a name that the build did not make does not exist. */
 export function assetRoutes(assets: Assets) {
-  const files = new Map(
-    Object.values(assets).map(({ file, type, ...bodies }) => [
-      file,
-      {
-        type,
-        br: decodeBase64(bodies.br),
-        gzip: decodeBase64(bodies.gzip),
-        identity: decodeBase64(bodies.identity),
-      },
-    ]),
-  );
+  const files = new Map(Object.values(assets).map((asset) => [asset.file, asset]));
 
   const app = new Hono<Env>();
   app.get('/:file', (c) => {
@@ -35,11 +25,4 @@ export function assetRoutes(assets: Assets) {
     });
   });
   return app;
-}
-
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
 }

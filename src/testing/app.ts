@@ -1,17 +1,15 @@
 /** The app in this process, on the real Redis; requests go to it without a network. */
 
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { inject, onTestFinished } from 'vitest';
 import { createApp } from '../app.tsx';
 import { readConfig } from '../config.ts';
 import { type AppContext, createContext } from '../context.ts';
+import { readAssets } from '../node/assets.ts';
 
 /** The built static files. */
-export const assets = JSON.parse(
-  readFileSync(new URL('../../dist/assets.json', import.meta.url), 'utf8'),
-);
+export const assets = readAssets(new URL('../../dist/assets.json', import.meta.url));
 
 /** A connection to the tests' Redis that ends with the test (or the file, when made outside). */
 export function connect(): Redis {
