@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { connect, createTestApp } from '../testing/app.ts';
+import { STREAMS_PER_PERSON } from '../memo/bounds.ts';
+import { connect, createTestApp, newId } from '../testing/app.ts';
 import { comeIn, connectTo, startOwnRedis } from '../testing/stage.ts';
 import { createEvents } from './changes.ts';
 import { createSessionStore } from './sessions.ts';
@@ -76,6 +77,47 @@ test('nobody hears of somebody else’s changes, nor without a login', async () 
   await stream.until(/^event: changed\ndata: \n\n$/);
 });
 
+test('a request that is refused is no change: no page is told of it', async () => {
+  const { logIn, redis } = createTestApp();
+  const me = await logIn();
+  const { id } = await (await me.send('POST', '/memo', { text: '글' })).json();
+  const subscriber = connect();
+  await subscriber.ping(); // once it is connected, it says that something may have been missed
+  const told: string[] = [];
+  await createEvents(redis, subscriber).subscribe(me.id, {
+    tell: (tab) => told.push(tab),
+    check: () => {},
+    end: () => {},
+  });
+  const edit = (text: string, headers: object) =>
+    me.send('PATCH', `/memo/${id}`, { text }, headers);
+  const refused = await edit('고친 글', { 'If-Match': '"1"', 'Memo-Tab': 'refused' });
+  expect(refused.status).toBe(412);
+  expect((await edit('고친 글', { 'Memo-Tab': 'done' })).status).toBe(200);
+  await expect.poll(() => told).toContain('done');
+  expect(told).toEqual(['done']);
+});
+
+test('of 25 streams that one person opens at once the oldest 5 are ended, each once', async () => {
+  const events = createEvents(connect(), connect());
+  const id = newId();
+  const ended: number[] = [];
+  const opening = Array.from({ length: STREAMS_PER_PERSON + 5 }, (_, i) =>
+    events.subscribe(id, { tell: () => {}, check: () => {}, end: () => ended.push(i) }),
+  );
+  await Promise.all(opening);
+  expect(ended).toEqual([0, 1, 2, 3, 4]);
+});
+
+test('a stream that is opened while the server is about to stop ends at once', {
+  timeout: 5_000,
+}, async () => {
+  const { logIn } = createTestApp({ deps: { shutdown: AbortSignal.abort() } });
+  const me = await logIn();
+  const stream = readStream(await me.request('/memo/events'));
+  await stream.ended();
+});
+
 test('streams end when the server is about to stop', async () => {
   const stop = new AbortController();
   const { logIn } = createTestApp({ deps: { shutdown: stop.signal } });
@@ -124,7 +166,12 @@ test('when Redis was away, everybody looks again', async () => {
   await stream.cancel();
 });
 
-test('a stream ends with its session at once, whichever process serves it, and no other does', async () => {
+test('a stream ends with its session at once, whichever process serves it, and no other does', {
+  timeout: 5_000,
+}, async () => {
+  // No heartbeat comes to its help: that ends a stream whose session has ended, too.
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
   const [one, two] = [createTestApp(), createTestApp()];
   const id = (await one.logIn()).id;
   const open = async () => {
