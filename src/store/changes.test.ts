@@ -1,6 +1,9 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { once } from 'node:events';
+import { expect, inject, onTestFinished, test, vi } from 'vitest';
 import { STREAMS_PER_PERSON } from '../memo/bounds.ts';
+import { connectAnother, connectRedis } from '../node/redis.ts';
 import { connect, createTestApp, newId } from '../testing/app.ts';
+import { startFaultProxy } from '../testing/fault-proxy.ts';
 import { comeIn, connectTo, startOwnRedis } from '../testing/stage.ts';
 import { createEvents } from './changes.ts';
 import { createSessionStore } from './sessions.ts';
@@ -164,6 +167,39 @@ test('when Redis was away, everybody looks again', async () => {
   await me.send('POST', '/memo', { text: '다시 이어진 뒤' });
   await stream.until(/event: changed\n/);
   await stream.cancel();
+});
+
+test('pages hear of changes after the connection broke once more while it subscribed anew', async () => {
+  const url = new URL(inject('redisUrl'));
+  const proxy = await startFaultProxy(Number(url.port));
+  url.port = String(proxy.port);
+  const { config } = createTestApp({ env: { REDIS_URL: url.href } });
+  const first = await connectRedis(config.redis, { info: () => {}, error: () => {} });
+  const subscriber = await connectAnother(first);
+  onTestFinished(() => {
+    subscriber.disconnect();
+    first.disconnect();
+  });
+  const events = createEvents(connect(), subscriber);
+  const id = newId();
+  const told: string[] = [];
+  await events.subscribe(id, { tell: (tab) => told.push(tab), check: () => {}, end: () => {} });
+
+  proxy.set({ loseReplies: /subscribe/i });
+  const isBack = once(subscriber, 'ready');
+  proxy.cut();
+  await isBack;
+  await once(subscriber, 'close');
+  proxy.set({});
+  await expect
+    .poll(
+      async () => {
+        await events.publish(id, 'tab');
+        return told;
+      },
+      { timeout: 5_000 },
+    )
+    .toContain('tab');
 });
 
 test('a stream ends with its session at once, whichever process serves it, and no other does', {
