@@ -884,14 +884,29 @@ describe('the trash', () => {
     expect(await listOf(user)).toEqual(before);
   });
 
-  test('a deletion that broke off half-way can be repeated, and leaves one copy', async () => {
+  test('a deletion that broke off between its steps leaves one copy when it is repeated later', async () => {
     const user = newId();
     const id = await add(user, 'a');
     const [memo] = await listOf(user);
-    await redis.memos(`user:${user}:trash`, 'discard', 1000, 1e6, memo!);
+    const [seconds] = await redis.time();
+    const deleted = (Number(seconds) - 90) * 1e6;
+    await push(user, [`${memo!.slice(0, -1)},"deleted":${deleted}}`], 'trash');
     expect((await store.remove(user, id)).status).toBe('done');
     expect(await textsOf(user)).toEqual([]);
     expect((await trashOf(user)).length).toBe(1);
+  });
+
+  test('a memo that is deleted and restored between the steps of another deletion is not lost', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    const deleting = storeWith('remove', async () => {
+      await store.remove(user, id);
+      await store.restore(user, id);
+    });
+    expect((await deleting.remove(user, id)).status).toBe('done');
+    expect(await textsOf(user)).toEqual([]);
+    expect((await store.restore(user, id)).status).toBe('done');
+    expect(await textsOf(user)).toEqual(['a']);
   });
 
   test('restoring while a deletion is half-way never takes the only copy', async () => {
