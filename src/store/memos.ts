@@ -196,13 +196,20 @@ export function createMemoStore(
     return [memo, Number(now)];
   }
 
-  /** The newest entry of the trash with this id, and the memo that it is of; or nothing. */
-  async function findDiscarded(user: string, id: number): Promise<[entry?: string, memo?: string]> {
+  /**
+   * The newest entry of the trash with this id, and the memo that it is of; or nothing.
+   * @param recent whether it is enough to look where what was deleted just now would be
+   */
+  async function findDiscarded(
+    user: string,
+    id: number,
+    recent = false,
+  ): Promise<[entry?: string, memo?: string]> {
     let stop: number | '' = '';
     const ask = () => redis.memos(trashKey(user), 'discarded', ...TRASH_BOUNDS, id, stop);
     for (;;) {
       const [next, ...found] = await run<[next: number, entry?: string, memo?: string]>(ask);
-      if (!next) return found;
+      if (!next || recent) return found;
       stop = next;
     }
   }
@@ -410,7 +417,10 @@ export function createMemoStore(
         const [memo] = await read(user, id);
         if (memo === undefined) {
           const [, trashed] = await findDiscarded(user, id);
-          return trashed === undefined ? { status: 'missing' } : { status: 'done', memo: trashed };
+          if (trashed !== undefined) return { status: 'done', memo: trashed };
+          // It may have been restored between the two looks.
+          if ((await read(user, id))[0] === undefined) return { status: 'missing' };
+          continue;
         }
         if (version !== undefined && version !== versionOf(parseMemo(memo))) {
           return { status: 'changed', memo };
@@ -430,11 +440,14 @@ export function createMemoStore(
      * may rely on it. With as many pins as there may be, it comes back without its own.
      */
     async restore(user: string, id: number): Promise<Outcome> {
-      const [entry, trashed] = await findDiscarded(user, id);
-      if (entry === undefined || trashed === undefined) {
+      let [entry, trashed] = await findDiscarded(user, id);
+      if (trashed === undefined) {
         const [memo] = await read(user, id);
-        return memo === undefined ? { status: 'missing' } : { status: 'done', memo };
+        if (memo !== undefined) return { status: 'done', memo };
+        // It may have been deleted between the two looks.
+        [entry, trashed] = await findDiscarded(user, id, true);
       }
+      if (entry === undefined || trashed === undefined) return { status: 'missing' };
       const ask = () => redis.memos(memosKey(user), 'insert', trashed);
       const [inserted, memo] = await runWithIds<[inserted: number, memo: string]>(user, ask);
       const fits = !parseMemo(memo).pin || (await indexPin(user, idOf(memo)));
