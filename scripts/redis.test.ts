@@ -62,11 +62,20 @@ async function startParent(): Promise<{ parent: ChildProcess; redis: PrivateRedi
   return { parent, redis: JSON.parse(line) };
 }
 
-test('a Redis starts on a fresh folder and is for nobody else', async () => {
+test('a Redis starts on a fresh folder, writes to the disk at once, and asks for its password', async () => {
   const redis = await start();
   expect(await command(redis.url, 'PING')).toBe('PONG');
   expect(redis.url).toBe(`redis://:${redis.password}@127.0.0.1:${redis.port}`);
   expect((await findRedis()).version).toBe(redis.program.version);
+  // Acknowledged is what is on the disk, and not only with the kernel: a power cut takes nothing.
+  for (const [name, value] of [
+    ['appendonly', 'yes'],
+    ['appendfsync', 'always'],
+  ] as const) {
+    expect(Object.values((await command(redis.url, 'CONFIG', 'GET', name)) as object)).toContain(
+      value,
+    );
+  }
 
   await expect(command(`redis://127.0.0.1:${redis.port}`, 'PING')).rejects.toThrow();
   expect((await stat(redis.dir)).mode & 0o077).toBe(0);

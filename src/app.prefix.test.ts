@@ -59,6 +59,9 @@ describe.each([
       const { id } = await (await me.send('POST', `${base}/memo`, { text: 'a' })).json();
       const conflict = await me.post(`${base}/memo/${id}`, { text: 'b', version: '6' });
       expect(await conflict.text()).toContain(`action="${prefix}/memo/${id}"`);
+      const other = await logIn(me.id);
+      const devices = await (await me.request(`${base}/sessions`)).text();
+      const [, session] = /\/sessions\/(\w+)\/end"/.exec(devices)!;
       const answers = [
         await app.request(`${base}/memo`),
         await me.send('POST', `${base}/memo`, { text: 'x' }),
@@ -66,12 +69,21 @@ describe.each([
         await me.post(`${base}/memo/${id}/pin`, { pin: 'true' }),
         await me.post(`${base}/memo/${id}/delete`, {}),
         await me.post(`${base}/memo/${id}/restore`, {}),
-        await me.request(`${base}/logout`, { method: 'POST' }),
+        await me.post(`${base}/memo/${id}/delete`, {}),
+        await me.post(`${base}/trash/${id}/purge`, {}),
+        await me.post(`${base}/trash/empty`, {}),
+        await me.post(`${base}/settings`, { theme: 'dark' }),
+        await me.post(`${base}/sessions/${session}/end`, {}),
       ];
-      for (const answer of answers) {
-        expect(answer.headers.get('Location')!.startsWith(`${prefix}/`)).toBe(true);
+      const farewells = [
+        await me.request(`${base}/logout`, { method: 'POST' }),
+        await (await logIn(other.id)).post(`${base}/sessions/end`, {}),
+      ];
+      const locations = [...answers, ...farewells].map((answer) => answer.headers.get('Location'));
+      expect(locations.filter((location) => !location?.startsWith(`${prefix}/`))).toEqual([]);
+      for (const answer of farewells) {
+        expect(answer.headers.get('Set-Cookie')).toContain(`Path=${prefix};`);
       }
-      expect(answers.at(-1)!.headers.get('Set-Cookie')).toContain(`Path=${prefix};`);
       const login = await app.request(`${base}/login`);
       // But for the one whose name promises that it is for the whole host.
       expect(login.headers.get('Set-Cookie')).toMatch(/^__Host-state-.*; Path=\/;/);

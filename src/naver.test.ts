@@ -195,6 +195,27 @@ describe('the person’s name', () => {
   });
 });
 
+test('a person’s name is read whole, wherever the network cuts Naver’s answer', async () => {
+  const body = new TextEncoder().encode(JSON.stringify(profileOf({ id: 'an-id', name: '이초롱' })));
+  for (let at = 1; at < body.length; at++) {
+    const client = createClient(naver, {
+      fetch: async (url) => {
+        if (String(url).endsWith('/token')) return Response.json({ access_token: 'AAAA' });
+        const pieces = [body.subarray(0, at), body.subarray(at)];
+        return new Response(
+          new ReadableStream({
+            start(controller) {
+              for (const piece of pieces) controller.enqueue(piece);
+              controller.close();
+            },
+          }),
+        );
+      },
+    });
+    expect(await client.identify('code', 's')).toEqual({ id: 'an-id', name: '이초롱' });
+  }
+});
+
 describe('the person’s id', () => {
   test('can be all that Naver may send', async () => {
     for (const id of ['1', 'a'.repeat(64), 'Ab0+/=', 'Ab0-_', '32742776']) {
@@ -410,6 +431,15 @@ describe('a Naver in trouble', () => {
     expect((await failureOf(token.identify('code', 's'))).failure).toBe('unavailable');
     const code = await obtainCode();
     expect((await failureOf(profile.identify(code, 's'))).failure).toBe('unavailable');
+  });
+
+  test('may answer an error as JSON with status 503: that is its trouble, and no used code', async () => {
+    const broken = await serveHttp((_, response) => {
+      response.writeHead(503, { 'Content-Type': 'application/json' });
+      response.end('{"error":"temporarily_unavailable","error_description":"try later"}');
+    });
+    const client = createClient(naver, { authUrl: broken.url });
+    expect((await failureOf(client.identify('code', 's'))).failure).toBe('unavailable');
   });
 
   test('may answer what is no UTF-8', async () => {

@@ -14,6 +14,8 @@ describe('a member named "id"', () => {
     ['{"é한":1,"id":2}', [12]],
     ['{"a":"\\\\","id":1}', [11]],
     ['{"a":"\\"id\\":","id":1}', [16]],
+    // An escaped quote that is taken for the end of the string would hide the id behind the brace.
+    ['{"text": "a \\" {", "id": 5}', [20]],
     ['{"a":{"id":1},"b":[{"id":2}],"id":3}', [30]],
     ['{"id":"id"}', [2]],
   ])('is found in %s', (json, expected) => {

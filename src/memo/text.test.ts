@@ -27,7 +27,7 @@ const show = (text: string, query = '') =>
     })
     .join('\n');
 
-describe('what a text shows', () => {
+describe('parseText', () => {
   test.each([
     ['보세요: https://example.com/a?b=c#d.', '보세요: <https://example.com/a?b=c#d>.'],
     ['(https://example.com/위키_(책))', '(<https://example.com/위키_(책)>)'],
@@ -36,22 +36,24 @@ describe('what a text shows', () => {
     ['https://', 'https://'],
     ['#장보기 a#b ##x #1번 #', '{#장보기} a#b ##x {#1번} #'],
     ['#가,#나', '{#가},{#나}'],
+    // A path with a fragment, and a numeric entity.
+    ['a/#b /#c &#38;', 'a/#b /#c &#38;'],
     ['#가https://a.b/#c', '{#가}<https://a.b/#c>'],
     ['- [ ] 우유\n- [x] 달걀\n-[ ] x\n- [y] z', '☐우유\n☑달걀\n-[ ] x\n- [y] z'],
     ['  * [X] 안쪽', '☑안쪽'],
     ['', ''],
-  ])('%s', (text, shown) => {
+  ])('shows %j as %j', (text, shown) => {
     expect(show(text)).toBe(shown);
   });
 
-  test('marks go through links, tags and tasks, and over line ends', () => {
+  test('continues the marks of a search through links, tags and tasks', () => {
     expect(show('- [ ] #우유 사기', '우유')).toBe('☐{#[우유]} 사기');
     expect(show('https://example.com/우유', 'com/우')).toBe(
       '<https://example.[com/우유]>'.replace('우유]', '우]유'),
     );
   });
 
-  test('nothing of a text is lost or doubled', () => {
+  test('gives every character of a text once, but for the boxes of tasks', () => {
     const piece = fc.constantFrom(
       '- [ ] ',
       '#tag',
@@ -83,14 +85,14 @@ describe('what a text shows', () => {
   });
 });
 
-describe('a task', () => {
+describe('setTask', () => {
   const text = '할 일\n- [ ] 하나\n- [x] 둘';
-  test('is done and undone on its own line only', () => {
+  test('changes the task on its own line only', () => {
     expect(setTask(text, 1, true)).toBe('할 일\n- [x] 하나\n- [x] 둘');
     expect(setTask(text, 2, false)).toBe('할 일\n- [ ] 하나\n- [ ] 둘');
     expect(setTask(text, 2, true)).toBe(text);
   });
-  test('is not on every line', () => {
+  test('gives nothing for a line that has no task', () => {
     for (const line of [0, 3, -1, 1.5]) expect(setTask(text, line, true)).toBeUndefined();
   });
 });

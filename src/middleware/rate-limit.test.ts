@@ -4,6 +4,7 @@ import { clientAddress } from '../http/client-address.ts';
 import type { Env } from '../http/env.ts';
 import { createRateLimiter } from '../store/rate-limits.ts';
 import { connect, createTestApp, newId } from '../testing/app.ts';
+import { connectTo, startOwnRedis } from '../testing/stage.ts';
 
 const from = (address: string, headers: Record<string, string> = {}) => ({
   headers,
@@ -72,6 +73,19 @@ describe('whoever writes', () => {
     expect(refused.status).toBe(429);
     expect(await refused.text()).toContain('둘</textarea>');
     expect(await me.stored()).toHaveLength(1);
+  });
+
+  test('can still empty the trash, which makes room, when Redis is too full to count', async () => {
+    const own = await startOwnRedis();
+    const full = connectTo(own.url);
+    await full.config('SET', 'maxmemory', '1');
+    const limiter = createRateLimiter(full);
+    await expect(limiter.take('test', 60)).rejects.toThrow('OOM');
+    const { logIn, redis } = createTestApp({ env: { WRITES_PER_MINUTE: '60' }, deps: { limiter } });
+    const me = await logIn();
+    await redis.rpush(`user:${me.id}:trash`, '{"id":1,"text":"a","deleted":9000000000000000}');
+    expect((await me.post('/trash/empty', {})).status).toBe(303);
+    expect(await redis.exists(`user:${me.id}:trash`)).toBe(0);
   });
 
   test('is counted for every way to change something, and not at all with 0', async () => {

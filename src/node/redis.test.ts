@@ -1,9 +1,12 @@
 /** Connecting to each kind of Redis: a single one, one found by a sentinel, and a cluster of three. */
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect as connectSocket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay, setImmediate as immediate } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { findFreePort, findRedis, type PrivateRedis, startRedis } from '../../scripts/redis.ts';
@@ -68,7 +71,7 @@ async function useStores(client: Awaited<ReturnType<typeof connectRedis>>) {
 
 const auth = `:${encodeURIComponent(PASSWORD)}@`;
 
-test('a single one, with a password and a database', async () => {
+test('a single Redis is used with a password and a database', async () => {
   const redis = await start('single');
   const { client, log } = await connect(`redis://${auth}127.0.0.1:${redis.port}/3`);
   await useStores(client);
@@ -79,7 +82,7 @@ test('a single one, with a password and a database', async () => {
   expect(log.join()).not.toContain(PASSWORD);
 });
 
-test('a cluster of three, over all of which the keys spread', async () => {
+test('the keys spread over all three nodes of a cluster', async () => {
   const config = { 'cluster-enabled': 'yes', masterauth: PASSWORD };
   const nodes = [await start('a', config), await start('b', config), await start('c', config)];
   const clients = nodes.map((node) => {
@@ -107,7 +110,7 @@ test('a cluster of three, over all of which the keys spread', async () => {
   for (const size of sizes) expect(size).toBeGreaterThan(5);
 });
 
-describe('a Redis whose memory is full', () => {
+describe('the warning that Redis may delete memos when its memory is full', () => {
   /** What is said of one that is connected. */
   async function watch(redisUrl: string) {
     const { client } = await connect(redisUrl);
@@ -119,7 +122,7 @@ describe('a Redis whose memory is full', () => {
     return { client, log, warning };
   }
 
-  test('is warned of where it would delete memos, each time it is connected', async () => {
+  test('is given for allkeys policies, each time Redis is connected', async () => {
     const redis = await start('evicting', { 'maxmemory-policy': 'allkeys-lfu' });
     const { log, warning } = await watch(redis.url);
     expect(warning()).toMatch(/may delete memos .*allkeys-lfu.* noeviction/);
@@ -138,7 +141,7 @@ describe('a Redis whose memory is full', () => {
     expect(log).toHaveLength(2);
   });
 
-  test('is warned of in a cluster, too', async () => {
+  test('is given for a cluster, too', async () => {
     const node = await start('evicting-node', {
       'cluster-enabled': 'yes',
       'cluster-announce-ip': '127.0.0.1', // which it would learn from others
@@ -152,7 +155,7 @@ describe('a Redis whose memory is full', () => {
     await expect.poll(warning).toContain('allkeys-lru');
   });
 
-  test('is nothing to warn of where it deletes no memos, or where one may not ask', async () => {
+  test('is not given for volatile policies, nor where INFO is forbidden', async () => {
     const redis = await start('keeping', { 'maxmemory-policy': 'volatile-lru' });
     const keeping = await watch(redis.url);
     const admin = new Redis(redis.url);
@@ -167,7 +170,7 @@ describe('a Redis whose memory is full', () => {
   });
 });
 
-test('what came while the server was busy is an answer, and what did not come is given up', async () => {
+test('a command is given up after a second without a reply, unless the reply came while the server was busy', async () => {
   const redis = await start('busy');
   const { client } = await connect(redis.url);
   const answer = client.set('busy', '1');
@@ -187,7 +190,48 @@ test('what came while the server was busy is an answer, and what did not come is
   await expect.poll(() => client.get('busy').catch(() => null)).not.toBeNull();
 });
 
-test('the primary that a sentinel knows', async () => {
+test('a reply is no timeout when it came while the server was busy at the end of its second', async () => {
+  const redis = await start('late');
+  const { client } = await connect(redis.url);
+  // The timer of this one, which is answered, becomes that of the next one a second later.
+  await client.set('late', '1');
+  const sent = performance.now();
+  const at = (ms: number) => delay(sent + ms - performance.now());
+  await at(500);
+  const answer = client.blpop('nothing', 0.8); // Redis says so at 1,300 ms
+  await at(1150);
+  await immediate(); // behind which the event loop looks at its timers before it reads
+  while (performance.now() < sent + 1600); // a busy server: the time of that command ends at 1,500 ms
+  expect(await answer).toBeNull();
+});
+
+test('a primary that has become a replica is left for the one that its name leads to', async () => {
+  const [former, present] = [await start('former'), await start('present')];
+  let port = former.port;
+  const name = createServer((client) => {
+    const redis = connectSocket(port, '127.0.0.1');
+    client.pipe(redis).pipe(client);
+    for (const socket of [client, redis]) socket.on('error', () => {}); // its other end is gone
+  }).listen(0, '127.0.0.1');
+  await once(name, 'listening');
+  onTestFinished(() => void name.close());
+  const { client } = await connect(
+    `redis://${auth}127.0.0.1:${(name.address() as AddressInfo).port}`,
+  );
+  expect(await client.set('memo', '1')).toBe('OK');
+
+  port = present.port;
+  const admin = new Redis(former.url);
+  onTestFinished(() => admin.disconnect());
+  await admin.call('REPLICAOF', '127.0.0.1', String(present.port));
+  await expect(client.set('memo', '2')).rejects.toThrow('READONLY');
+  await expect.poll(() => client.set('memo', '3').catch(String)).toBe('OK');
+  const second = new Redis(present.url);
+  onTestFinished(() => second.disconnect());
+  expect(await second.get('memo')).toBe('3');
+});
+
+test('a sentinel leads to the primary', async () => {
   const primary = await start('primary');
   const port = await findFreePort();
   const file = join(dir, 'sentinel.conf');
@@ -207,9 +251,11 @@ test('the primary that a sentinel knows', async () => {
   await useStores(client);
 });
 
-test('nobody there, or the wrong password: said once, and every command fails at once', async () => {
+test('without Redis, or with a wrong password, every command fails at once, and one line says why', async () => {
   const { client, log } = await connect(`redis://127.0.0.1:${await findFreePort()}`);
-  await expect(client.get('x')).rejects.toThrow();
+  // In the same turn of the event loop: whoever waited for the next attempt would be later.
+  const outcome = client.get('x').then(String, (error: Error) => error.message);
+  expect(await Promise.race([outcome, immediate('it waits')])).toMatch("Stream isn't writeable");
   expect(log).toEqual([expect.stringContaining('ECONNREFUSED')]);
 
   const redis = await start('locked');

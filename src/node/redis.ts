@@ -160,10 +160,12 @@ export async function openConnections(target: RedisTarget, log: ConnectionLog) {
  * happens to it happens to the first one, too.
  */
 export async function connectAnother(redis: Redis | Cluster): Promise<Redis | Cluster> {
-  // A node that comes back may have lost its slots to another: channels.ts sees to subscriptions.
-  const redisOptions = { autoResubscribe: false };
+  // store/channels.ts sees to subscriptions: in a cluster, a node that comes back may have lost its slots.
+  const options = { autoResubscribe: false };
   const another =
-    redis instanceof Cluster ? redis.duplicate([], { redisOptions }) : redis.duplicate();
+    redis instanceof Cluster
+      ? redis.duplicate([], { redisOptions: options })
+      : redis.duplicate(options);
   applyWorkarounds(another);
   another.on('error', () => {});
   // One that only reads would not notice that its Redis is a replica now: it leaves with the first.

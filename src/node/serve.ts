@@ -42,7 +42,11 @@ const DRAIN_MS = 15_000;
  * Serves the application until `drain`.
  * @throws ConfigError when the server cannot listen there
  */
-export async function serve(app: Hono<Env>, { port, host, publicUrl }: Config, flights: Flights) {
+export async function serve(
+  app: Hono<Env>,
+  { port, host, publicUrl }: Pick<Config, 'port' | 'host' | 'publicUrl'>,
+  flights: Flights,
+) {
   // Of the responses that are made here, before the application sees the request.
   const headers = securityHeaders(publicUrl.startsWith('https:'));
   const connections = new Map<Socket, Connection>();
@@ -140,6 +144,9 @@ export async function serve(app: Hono<Env>, { port, host, publicUrl }: Config, f
     [...connections.values()].reduce((sum, { unanswered }) => sum + unanswered.size, 0);
 
   return {
+    server,
+    /** Requests whose responses have not been taken yet. */
+    countUnanswered,
     /**
      * Accepts connections for `delayMs` more, then waits until every response has been taken, for a
      * limited time.

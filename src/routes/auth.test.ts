@@ -619,6 +619,25 @@ describe('a state', () => {
     expect(browser.cookie('userId')).toBeDefined();
   });
 
+  test('that does not match its cookie takes the cookie away', async () => {
+    const { app } = createApp();
+    const state = randomToken();
+    const name = `state-${state.slice(0, 8)}`;
+    const answer = await app.request(`${ORIGIN}/oauth2?state=${state}&code=x`, {
+      headers: { Accept: HTML, Cookie: `${name}=${state.slice(0, 8)}${randomToken().slice(8)}` },
+    });
+    expect(answer.status).toBe(400);
+    const [cookie, ...more] = answer.headers.getSetCookie();
+    expect(cookie!.split('; ').sort()).toEqual([
+      'HttpOnly',
+      'Max-Age=0',
+      'Path=/oauth2',
+      'SameSite=Lax',
+      `${name}=`,
+    ]);
+    expect(more).toEqual([]);
+  });
+
   test('in a cookie that another host of the domain could have set is refused on https', async () => {
     const { app } = createApp({ env: { PUBLIC_URL: PREFIXED } });
     const attacker = openBrowser(app);

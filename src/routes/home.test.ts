@@ -523,6 +523,15 @@ describe('a task', () => {
     expect(await storedTexts(me)).toEqual(['일이 없다']);
   });
 
+  test('whose box is pressed twice is done once, and the second press is no conflict', async () => {
+    const { me, id, toggle } = await tasks();
+    expect((await toggle({})).status).toBe(303);
+    const once = await me.stored();
+    const again = await toggle({});
+    expect([again.status, again.headers.get('Location')]).toEqual([303, `/#m${id}`]);
+    expect(await me.stored()).toEqual(once);
+  });
+
   test('of two boxes that are pressed at once on one text, one is done and one is told', async () => {
     const { me, toggle } = await tasks();
     const answers = await Promise.all([toggle({ line: '1' }), toggle({ line: '3' })]);
@@ -735,7 +744,11 @@ describe('pinned memos', () => {
     const me = await logIn();
     await fill(me, ...Array.from({ length: 130 }, (_, i) => `${i + 1}`));
     const pins = [130, 129, 81, 80, 45, 1];
-    for (const id of pins) await press(me, formOf(await pageWith(me, id), `/memo/${id}/pin`));
+    for (const id of pins) {
+      const form = formOf(await pageWith(me, id), `/memo/${id}/pin`);
+      // Pinned, it stands on the first page: that is where the answer leads.
+      expect(await press(me, form)).toBe(`/#m${id}`);
+    }
     const found: string[] = [];
     let next: string | undefined = '/';
     while (next !== undefined) {

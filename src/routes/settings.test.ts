@@ -51,6 +51,15 @@ function openBrowser({ env = {} }: TestAppOptions = {}, language = 'ko', site = 
 
 describe('the language', () => {
   test.each([
+    ['fr, en;q=0.1', 'en'],
+    ['ko;q=0.1, en', 'en'],
+    ['en;q=0', 'ko'],
+    ['en;q=0, fr', 'ko'],
+  ])('of the page for Accept-Language %s is %s', async (accepted, language) => {
+    expect((await openBrowser({}, accepted).read()).language).toBe(language);
+  });
+
+  test.each([
     ['ko', 'en', KO, EN],
     ['en', 'ko', EN, KO],
   ])('of a browser that asks for %s can be %s', async (asked, chosen, before, after) => {

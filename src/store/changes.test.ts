@@ -1,5 +1,9 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
-import { connect, createTestApp } from '../testing/app.ts';
+import { once } from 'node:events';
+import { expect, inject, onTestFinished, test, vi } from 'vitest';
+import { STREAMS_PER_PERSON } from '../memo/bounds.ts';
+import { connectAnother, connectRedis } from '../node/redis.ts';
+import { connect, createTestApp, newId } from '../testing/app.ts';
+import { startFaultProxy } from '../testing/fault-proxy.ts';
 import { comeIn, connectTo, startOwnRedis } from '../testing/stage.ts';
 import { createChanges } from './changes.ts';
 import { createSessionStore } from './sessions.ts';
@@ -76,6 +80,47 @@ test('nobody hears of somebody else’s changes, nor without a login', async () 
   await stream.until(/^event: changed\ndata: \n\n$/);
 });
 
+test('a request that is refused is no change: no page is told of it', async () => {
+  const { logIn, redis } = createTestApp();
+  const me = await logIn();
+  const { id } = await (await me.send('POST', '/memo', { text: '글' })).json();
+  const subscriber = connect();
+  await subscriber.ping(); // once it is connected, it says that something may have been missed
+  const told: string[] = [];
+  await createChanges(redis, subscriber).subscribe(me.id, {
+    tell: (tab) => told.push(tab),
+    check: () => {},
+    end: () => {},
+  });
+  const edit = (text: string, headers: object) =>
+    me.send('PATCH', `/memo/${id}`, { text }, headers);
+  const refused = await edit('고친 글', { 'If-Match': '"1"', 'Memo-Tab': 'refused' });
+  expect(refused.status).toBe(412);
+  expect((await edit('고친 글', { 'Memo-Tab': 'done' })).status).toBe(200);
+  await expect.poll(() => told).toContain('done');
+  expect(told).toEqual(['done']);
+});
+
+test('of 25 streams that one person opens at once the oldest 5 are ended, each once', async () => {
+  const events = createChanges(connect(), connect());
+  const id = newId();
+  const ended: number[] = [];
+  const opening = Array.from({ length: STREAMS_PER_PERSON + 5 }, (_, i) =>
+    events.subscribe(id, { tell: () => {}, check: () => {}, end: () => ended.push(i) }),
+  );
+  await Promise.all(opening);
+  expect(ended).toEqual([0, 1, 2, 3, 4]);
+});
+
+test('a stream that is opened while the server is about to stop ends at once', {
+  timeout: 5_000,
+}, async () => {
+  const { logIn } = createTestApp({ deps: { shutdown: AbortSignal.abort() } });
+  const me = await logIn();
+  const stream = readStream(await me.request('/memo/events'));
+  await stream.ended();
+});
+
 test('streams end when the server is about to stop', async () => {
   const stop = new AbortController();
   const { logIn } = createTestApp({ deps: { shutdown: stop.signal } });
@@ -124,7 +169,45 @@ test('when Redis was away, everybody looks again', async () => {
   await stream.cancel();
 });
 
-test('a stream ends with its session at once, whichever process serves it, and no other does', async () => {
+test('pages hear of changes after the connection broke once more while it subscribed anew', async () => {
+  const url = new URL(inject('redisUrl'));
+  const proxy = await startFaultProxy(Number(url.port));
+  url.port = String(proxy.port);
+  const { config } = createTestApp({ env: { REDIS_URL: url.href } });
+  const first = await connectRedis(config.redis, { info: () => {}, error: () => {} });
+  const subscriber = await connectAnother(first);
+  onTestFinished(() => {
+    subscriber.disconnect();
+    first.disconnect();
+  });
+  const events = createChanges(connect(), subscriber);
+  const id = newId();
+  const told: string[] = [];
+  await events.subscribe(id, { tell: (tab) => told.push(tab), check: () => {}, end: () => {} });
+
+  proxy.set({ loseReplies: /subscribe/i });
+  const isBack = once(subscriber, 'ready');
+  proxy.cut();
+  await isBack;
+  await once(subscriber, 'close');
+  proxy.set({});
+  await expect
+    .poll(
+      async () => {
+        await events.publish(id, 'tab');
+        return told;
+      },
+      { timeout: 5_000 },
+    )
+    .toContain('tab');
+});
+
+test('a stream ends with its session at once, whichever process serves it, and no other does', {
+  timeout: 5_000,
+}, async () => {
+  // No heartbeat comes to its help: that ends a stream whose session has ended, too.
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
   const [one, two] = [createTestApp(), createTestApp()];
   const id = (await one.logIn()).id;
   const open = async () => {

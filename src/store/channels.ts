@@ -38,14 +38,26 @@ export function openChannels(
   hearer: Hearer,
 ): Channels {
   if (subscriber instanceof Cluster) return openInCluster(redis, subscriber, hearer);
+  const wanted = new Set<string>();
   subscriber.on('message', hearer.hear);
-  // By now ioredis has subscribed to all of them again.
-  subscriber.on('ready', () => hearer.miss());
+  // ioredis would subscribe again by itself (`autoResubscribe`), but when the connection breaks before
+  // the reply, it forgets the channels, and its promise rejects where nobody can catch it.
+  subscriber.on('ready', () => {
+    if (wanted.size === 0) return;
+    // When it breaks again, the next connection tries again.
+    const subscribing = subscriber.subscribe(...wanted).catch(() => {});
+    void subscribing.then(() => hearer.miss());
+  });
   return {
     publish: (channel, message) => redis.publish(channel, message),
-    subscribe: (channel) => subscriber.subscribe(channel),
-    // A lost connection has none.
-    unsubscribe: (channel) => void subscriber.unsubscribe(channel).catch(() => {}),
+    subscribe(channel) {
+      wanted.add(channel);
+      return subscriber.subscribe(channel);
+    },
+    unsubscribe(channel) {
+      wanted.delete(channel);
+      subscriber.unsubscribe(channel).catch(() => {}); // a lost connection has none
+    },
   };
 }
 

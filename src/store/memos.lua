@@ -300,6 +300,7 @@ end
 -- The trash is a list of the same memos, each with "deleted" as its last member, newest last: these
 -- ascend. Whoever looks into it first drops what is too old, or too much; ARGV has the bounds.
 
+local UNDER_WAY = 60 * 1e6 -- µs after which no deletion is under way any more: its commands take 1 s each
 local DROPPED = 16 * 1024 * 1024 -- bytes of entries that one call drops, about
 local POPPED = 2 * 1024 * 1024 -- bytes of those that it has to look at for that
 local WALKED = 2 * 1024 * 1024 -- bytes of entries that one call looks through
@@ -337,14 +338,20 @@ local function shrink(max_entries, max_bytes)
 end
 
 -- discard(max_entries, max_bytes, memo): adds the memo to the trash. The same memo, put there by an
--- attempt whose end nobody saw, is not kept twice. Returns the entry. O(bytes of up to 200 entries).
+-- attempt whose end nobody saw, is not kept twice; but while that attempt can still be under way, it is:
+-- each attempt takes the memo out of the list at most once, relying on its own copy, and restoring
+-- takes one copy away, so one is left. Returns the entry. O(bytes of up to 200 entries).
 function operations.discard(max_entries, max_bytes, memo)
+  local present = now()
   local start = string.sub(memo, 1, -2) .. ',"deleted":'
   for _, entry in ipairs((newest(redis.call('LLEN', list), NEWEST))) do
-    if string.sub(entry, 1, #start) == start then redis.call('LREM', list, -1, entry) end
+    local is_over = deleted_at(entry) < present - UNDER_WAY
+    if is_over and string.sub(entry, 1, #start) == start then
+      redis.call('LREM', list, -1, entry)
+    end
   end
   local last = redis.call('LINDEX', list, -1)
-  local time = math.max(now(), last and deleted_at(last) + 1 or 0)
+  local time = math.max(present, last and deleted_at(last) + 1 or 0)
   local entry = string.format('%s%.0f}', start, time)
   redis.call('RPUSH', list, entry)
   redis.call('EXPIRE', list, TRASH_SECONDS)

@@ -5,9 +5,12 @@
  */
 
 import fc from 'fast-check';
+import type { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
-import { parseMemo, versionOf } from '../memo/stored-memo.ts';
+import { type Memo, parseMemo, versionOf } from '../memo/stored-memo.ts';
 import { connect, newId } from '../testing/app.ts';
+import { runBefore } from '../testing/run-before.ts';
+import { connectTo, startOwnRedis } from '../testing/stage.ts';
 import { createMemoStore, type MemoStore, type Outcome } from './memos.ts';
 
 const CLIENTS = 3;
@@ -291,4 +294,135 @@ test('whatever is done at once: nothing is lost, doubled or out of order', async
     }),
     { numRuns: 150 },
   );
+}, 60_000);
+
+/** The memo that two servers change at the same time. */
+interface Target {
+  user: string;
+  id: number;
+  /** as both have read it before */
+  version: number;
+}
+
+/** What one of them does; the text tells who. @returns what came of it */
+type Operation = (store: MemoStore, target: Target, text: string) => Promise<unknown>;
+
+const OPERATIONS: Record<string, Operation> = {
+  edit: (store, { user, id }, text) => store.edit(user, id, { text }),
+  'edit as read': (store, { user, id, version }, text) => store.edit(user, id, { text }, version),
+  'edit and pin': (store, { user, id }, text) => store.edit(user, id, { text, pin: true }),
+  pin: (store, { user, id }) => store.edit(user, id, { pin: true }),
+  unpin: (store, { user, id }) => store.edit(user, id, { pin: false }),
+  'read pins': (store, { user }) => store.pinned(user),
+  delete: (store, { user, id }) => store.remove(user, id),
+  'delete as read': (store, { user, id, version }) => store.remove(user, id, version),
+  restore: (store, { user, id }) => store.restore(user, id),
+  append: (store, { user }) => store.append(user, 'new', 'key'),
+};
+
+/** What the other server does meanwhile: any operation, or two that undo each other. */
+const OTHERS: string[][] = [
+  ...Object.keys(OPERATIONS).map((name) => [name]),
+  ['delete', 'restore'],
+  ['restore', 'delete'],
+  ['pin', 'unpin'],
+  ['unpin', 'pin'],
+];
+
+const STARTS = ['listed', 'pinned', 'deleted', 'pinned and deleted'];
+
+test('two operations at once are as one after the other, at whatever step one has to wait', async () => {
+  // Without a disk: there are tens of thousands of commands.
+  const own = await startOwnRedis({ appendonly: 'no' });
+  const redis = connectTo(own.url);
+  const other = createMemoStore(connectTo(own.url));
+
+  async function setUp(start: string): Promise<Target> {
+    const user = newId();
+    const id = 1_700_000_000_000_000;
+    const neighbours = [id - 1, id + 1].map((it) => `{"id":${it},"text":"other"}`);
+    const memo = `{"id":${id},"text":"memo"${start.includes('pinned') ? ',"pin":true' : ''}}`;
+    const isDeleted = start.includes('deleted');
+    const list = isDeleted ? neighbours : neighbours.toSpliced(1, 0, memo);
+    const pipeline = redis.pipeline().rpush(`user:${user}:memos`, ...list);
+    if (start === 'pinned') pipeline.sadd(`user:${user}:pins`, id);
+    const entry = `${memo.slice(0, -1)},"deleted":${Date.now() * 1000}}`;
+    if (isDeleted) pipeline.rpush(`user:${user}:trash`, entry);
+    await pipeline.exec();
+    return { user, id, version: id };
+  }
+
+  /** What can be seen: the list, or how the memo would come back when it is restored. */
+  async function look({ user, id }: Target): Promise<string> {
+    const [list, trash] = await Promise.all(
+      ['memos', 'trash'].map(async (kind) =>
+        (await redis.lrange(`user:${user}:${kind}`, 0, -1)).map((stored) => parseMemo(stored)),
+      ),
+    );
+    const index = await redis.smembers(`user:${user}:pins`);
+    const show = ({ text, pin }: Memo) => `${text}${pin ? ' (pinned)' : ''}`;
+    const seen = list!.map((memo) => {
+      const isIndexed = !memo.pin || index.includes(String(memo.id));
+      return `${show(memo)}${isIndexed ? '' : ' BUT NOT IN THE INDEX'}`;
+    });
+    const ids = list!.map((memo) => memo.id);
+    if (ids.some((it, i) => i > 0 && it <= ids[i - 1]!)) seen.push('OUT OF ORDER');
+    const deleted = trash!.findLast((memo) => memo.id === id);
+    if (!ids.includes(id)) seen.push(deleted ? `deleted: ${show(deleted)}` : 'LOST');
+    return seen.join(', ');
+  }
+
+  async function run(store: MemoStore, target: Target, who: string, names: string[]) {
+    const outcomes: string[] = [];
+    for (const name of names) {
+      const outcome = await OPERATIONS[name]!(store, target, `${who} text`);
+      outcomes.push(`${who} ${name}: ${(outcome as Partial<Outcome>).status ?? 'done'}`);
+    }
+    return outcomes;
+  }
+
+  let held = 0;
+  const wrong: string[] = [];
+  async function compare(
+    client: Redis,
+    store: MemoStore,
+    start: string,
+    name: string,
+    others: string[],
+  ) {
+    // Every order that they could have had, had there been no waiting.
+    const allowed = new Set<string>();
+    for (let at = 0; at <= others.length; at++) {
+      const target = await setUp(start);
+      const before = await run(other, target, 'their', others.slice(0, at));
+      const mine = await run(other, target, 'my', [name]);
+      const after = await run(other, target, 'their', others.slice(at));
+      allowed.add([...mine, ...before, ...after, await look(target)].join('; '));
+    }
+    for (let step = 0; ; step++) {
+      const target = await setUp(start);
+      let theirs: string[] = [];
+      const hasRun = runBefore(client, step, async () => {
+        theirs = await run(other, target, 'their', others);
+      });
+      const mine = await run(store, target, 'my', [name]);
+      if (!hasRun()) return;
+      held++;
+      const end = [...mine, ...theirs, await look(target)].join('; ');
+      if (!allowed.has(end)) wrong.push(`${start}, my step ${step} waits: ${end}`);
+    }
+  }
+
+  const cases = STARTS.flatMap((start) =>
+    Object.keys(OPERATIONS).flatMap((name) =>
+      OTHERS.map((others) => [start, name, others] as const),
+    ),
+  );
+  const work = async (client: Redis) => {
+    const store = createMemoStore(client);
+    for (let next = cases.pop(); next; next = cases.pop()) await compare(client, store, ...next);
+  };
+  await Promise.all(Array.from({ length: 8 }, () => work(connectTo(own.url))));
+  expect(wrong).toEqual([]);
+  expect(held).toBeGreaterThan(1000);
 }, 60_000);

@@ -10,6 +10,7 @@ import {
   versionOf,
 } from '../memo/stored-memo.ts';
 import { connect, newId } from '../testing/app.ts';
+import { runBefore } from '../testing/run-before.ts';
 import { connectTo, startOwnRedis } from '../testing/stage.ts';
 import { createMemoStore, type MemoStore } from './memos.ts';
 
@@ -34,6 +35,13 @@ async function add(user: string, text: string): Promise<number> {
   const added = await store.append(user, text);
   if (added.status !== 'created') throw new Error(added.status);
   return idOf(added.memo);
+}
+
+/** A store whose server does something else just before it sends this step of its next operation. */
+function storeWith(step: string, action: () => Promise<unknown>): MemoStore {
+  const client = connect();
+  runBefore(client, step, action);
+  return createMemoStore(client);
 }
 
 /** What memo.py's `rdb.rpush(key, json.dumps(…))` stores. */
@@ -76,6 +84,31 @@ describe('writing', () => {
     await add(user, '"key":"mine"');
     expect((await store.append(user, '글', 'mine')).status).toBe('created');
   });
+
+  test('a key is found among the last 200 memos, and not before them', async () => {
+    const user = newId();
+    const first = await store.append(user, '한 번', 'key');
+    const later = Array.from({ length: 199 }, (_, i) => `{"id":${4e15 + i},"text":"${i}"}`);
+    await push(user, later);
+    expect(await store.append(user, '한 번', 'key')).toEqual({ ...first, status: 'existing' });
+    await add(user, 'the 200th after it');
+    expect((await store.append(user, '한 번', 'key')).status).toBe('created');
+  });
+
+  test('a text from a form is a repetition for ten minutes, and a new memo after that', async () => {
+    const user = newId();
+    const [seconds] = await redis.time();
+    for (const [minutes, status] of [
+      [11, 'created'],
+      [9, 'repeated'],
+    ] as const) {
+      await redis.unlink(`user:${user}:memos`);
+      const id = (Number(seconds) - minutes * 60) * 1e6;
+      await push(user, [`{"id":${id},"text":"물 마시기","key":"first"}`]);
+      const again = await store.append(user, '물 마시기', 'second', { refuseRepeat: true });
+      expect([minutes, again.status]).toEqual([minutes, status]);
+    }
+  });
 });
 
 describe('reading', () => {
@@ -92,6 +125,19 @@ describe('reading', () => {
       ids.slice(6),
     ]);
     expect(third.next).toBeUndefined();
+  });
+
+  test('a page that ends because its memos are long leads on to the one memo that is left', async () => {
+    const user = newId();
+    const long = 'x'.repeat(200_000);
+    await push(
+      user,
+      [1, 2, 3, 4].map((id) => `{"id":${id},"text":"${long}"}`),
+    );
+    const first = await store.page(user, 10);
+    expect([first.memos.map(idOf), first.next]).toEqual([[4, 3, 2], 2]);
+    const second = await store.page(user, 10, first.next);
+    expect([second.memos.map(idOf), second.next]).toEqual([[1], undefined]);
   });
 
   test('a cursor works after its memo was deleted', async () => {
@@ -485,6 +531,25 @@ describe('editing', () => {
     expect(await store.edit(user, id, { text: 'b' }, id)).toEqual(once);
   });
 
+  test('an edit sent again with another pin is refused: it is no repetition', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    await store.edit(user, id, { text: 'b' }, id);
+    const before = await listOf(user);
+    expect((await store.edit(user, id, { text: 'b', pin: true }, id)).status).toBe('changed');
+    expect(await listOf(user)).toEqual(before);
+    expect(await store.pinned(user)).toEqual([]);
+  });
+
+  test('every edit makes a new version, even when Redis’s clock was ahead at the last one', async () => {
+    const user = newId();
+    const future = 4_000_000_000_000_000;
+    await push(user, [`{"id":5,"text":"a","edited":${future}}`]);
+    expect((await store.edit(user, 5, { text: 'b' }, future)).status).toBe('done');
+    expect(await listOf(user)).toEqual([`{"id":5,"text":"b","edited":${future + 1}}`]);
+    expect((await store.edit(user, 5, { text: 'c' }, future)).status).toBe('changed');
+  });
+
   test('of two edits of one version, one is done and one is told', async () => {
     const user = newId();
     const id = await add(user, '0');
@@ -673,6 +738,31 @@ describe('pins', () => {
     expect((await store.pinned(user)).map(idOf)).toEqual([id]);
   });
 
+  test('the hundredth pin comes back with a restored memo', async () => {
+    const user = newId();
+    const ids = Array.from({ length: PINS }, (_, i) => i + 1);
+    await push(
+      user,
+      ids.map((id) => `{"id":${id},"text":"${id}","pin":true}`),
+    );
+    await redis.sadd(`user:${user}:pins`, ...ids);
+    const before = await listOf(user);
+    await store.remove(user, 7);
+    await store.restore(user, 7);
+    expect(await listOf(user)).toEqual(before);
+    expect((await store.pinned(user)).map(idOf)).toEqual(ids.toReversed());
+  });
+
+  test('a memo that is pinned on another device while it is unpinned stays in the index', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    await store.edit(user, id, { pin: true });
+    const unpinning = storeWith('srem', () => store.edit(user, id, { pin: true }));
+    await unpinning.edit(user, id, { pin: false });
+    expect(parseMemo((await store.find(user, id))!).pin).toBe(true);
+    expect((await store.pinned(user)).map(idOf)).toEqual([id]);
+  });
+
   test('the index is tidied of what a crash left in it', async () => {
     const user = newId();
     const id = await add(user, 'a');
@@ -791,14 +881,61 @@ describe('the trash', () => {
     expect(await trashOf(user)).toEqual([]);
   });
 
-  test('a deletion that broke off half-way can be repeated, and leaves one copy', async () => {
+  test('a memo whose copy could not be written to the trash is still in the list', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    const before = await listOf(user);
+    const lost = storeWith('discard', () => Promise.reject(new Error('the connection is lost')));
+    await expect(lost.remove(user, id)).rejects.toThrow('the connection is lost');
+    expect(await listOf(user)).toEqual(before);
+  });
+
+  test('a memo that is edited between the two steps of its deletion is deleted as edited', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    const deleting = storeWith('remove', () => store.edit(user, id, { text: 'b' }));
+    const outcome = await deleting.remove(user, id);
+    expect(outcome.status).toBe('done');
+    expect(await listOf(user)).toEqual([]);
+    await store.restore(user, id);
+    expect(await textsOf(user)).toEqual(['b']);
+  });
+
+  test('restoring a copy of a memo that was edited since leaves the list as it is', async () => {
     const user = newId();
     const id = await add(user, 'a');
     const [memo] = await listOf(user);
-    await redis.memos(`user:${user}:trash`, 'discard', 1000, 1e6, memo!);
+    // A deletion that broke off before its second step.
+    await redis.memos(`user:${user}:trash`, 'discard', TRASH_ENTRIES, TRASH_BYTES, memo!);
+    await store.edit(user, id, { text: 'b' });
+    const before = await listOf(user);
+    expect(await store.restore(user, id)).toEqual({ status: 'done', memo: before[0] });
+    expect(await listOf(user)).toEqual(before);
+  });
+
+  test('a deletion that broke off between its steps leaves one copy when it is repeated later', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    const [memo] = await listOf(user);
+    const [seconds] = await redis.time();
+    const deleted = (Number(seconds) - 90) * 1e6;
+    await push(user, [`${memo!.slice(0, -1)},"deleted":${deleted}}`], 'trash');
     expect((await store.remove(user, id)).status).toBe('done');
     expect(await textsOf(user)).toEqual([]);
     expect((await trashOf(user)).length).toBe(1);
+  });
+
+  test('a memo that is deleted and restored between the steps of another deletion is not lost', async () => {
+    const user = newId();
+    const id = await add(user, 'a');
+    const deleting = storeWith('remove', async () => {
+      await store.remove(user, id);
+      await store.restore(user, id);
+    });
+    expect((await deleting.remove(user, id)).status).toBe('done');
+    expect(await textsOf(user)).toEqual([]);
+    expect((await store.restore(user, id)).status).toBe('done');
+    expect(await textsOf(user)).toEqual(['a']);
   });
 
   test('restoring while a deletion is half-way never takes the only copy', async () => {

@@ -179,16 +179,20 @@ export function createMemoStore(
     return [memo, Number(jsonOf(now))];
   }
 
-  /** The newest entry of the trash with this id, and the memo that it is of; or nothing. */
+  /**
+   * The newest entry of the trash with this id, and the memo that it is of; or nothing.
+   * @param recent whether it is enough to look where what was deleted just now would be
+   */
   async function findDiscarded(
     user: string,
     id: number,
+    recent = false,
   ): Promise<[entry?: MemoBytes, memo?: MemoBytes]> {
     let stop: number | '' = '';
     const ask = () => redis.memosBuffer(trashKey(user), 'discarded', ...TRASH_BOUNDS, id, stop);
     for (;;) {
       const [next, ...found] = await run(ask);
-      if (!next) return found;
+      if (!next || recent) return found;
       stop = next;
     }
   }
@@ -373,8 +377,10 @@ export function createMemoStore(
         const [memo] = await read(user, id);
         if (memo === undefined) {
           const [, trashed] = await findDiscarded(user, id);
-          if (trashed === undefined) return { status: 'missing' };
-          return { status: 'done', memo: jsonOf(trashed) };
+          if (trashed !== undefined) return { status: 'done', memo: jsonOf(trashed) };
+          // It may have been restored between the two looks.
+          if ((await read(user, id))[0] === undefined) return { status: 'missing' };
+          continue;
         }
         if (version !== undefined && version !== versionOf(parseMemo(memo))) {
           return { status: 'changed', memo: jsonOf(memo) };
@@ -394,15 +400,18 @@ export function createMemoStore(
      * may rely on it. With as many pins as there may be, it comes back without its own.
      */
     async restore(user: string, id: number): Promise<Outcome> {
-      const [entry, trashed] = await findDiscarded(user, id);
-      if (entry === undefined || trashed === undefined) {
+      let [entry, trashed] = await findDiscarded(user, id);
+      if (trashed === undefined) {
         const [memo] = await read(user, id);
-        return memo === undefined ? { status: 'missing' } : { status: 'done', memo: jsonOf(memo) };
+        if (memo !== undefined) return { status: 'done', memo: jsonOf(memo) };
+        // It may have been deleted between the two looks.
+        [entry, trashed] = await findDiscarded(user, id, true);
       }
+      if (entry === undefined || trashed === undefined) return { status: 'missing' };
       const ask = () => redis.memos(memosKey(user), 'insert', trashed);
       const [inserted, memo] = await runWithIds(user, ask);
       const fits = !parseMemo(memo).pin || (await indexPin(user, idOf(memo)));
-      if (inserted) await redis.lrem(trashKey(user), -1, entry as Buffer);
+      if (inserted) await redis.lrem(trashKey(user), -1, entry);
       return fits ? { status: 'done', memo } : store.edit(user, idOf(memo), { pin: false });
     },
 
@@ -432,7 +441,7 @@ export function createMemoStore(
     /** Deletes a memo that is in the trash for good. False when it is not there. */
     async purge(user: string, id: number): Promise<boolean> {
       const [entry] = await findDiscarded(user, id);
-      return entry !== undefined && (await redis.lrem(trashKey(user), -1, entry as Buffer)) > 0;
+      return entry !== undefined && (await redis.lrem(trashKey(user), -1, entry)) > 0;
     },
   };
   return store;

@@ -4,7 +4,7 @@
  */
 import type { Cluster, Redis, Result } from 'ioredis';
 import { FIRST_DATE, REPLY_BYTES, TRASH_SECONDS } from '../memo/bounds.ts';
-import type { StoredMemo } from '../memo/stored-memo.ts';
+import type { MemoBytes, StoredMemo } from '../memo/stored-memo.ts';
 import memosLua from './memos.lua';
 import rateLimitsLua from './rate-limits.lua';
 
@@ -74,6 +74,8 @@ declare module 'ioredis' {
       operation: O,
       ...args: ArgsOf<O>
     ): Result<BytesReplyOf<O>, Context>;
+    /** Also of an element's bytes; ioredis declares only strings and Buffers. */
+    lrem(key: string, count: number, element: MemoBytes): Result<number, Context>;
     /** rate-limits.lua: takes one from a budget of `burst`, each of which costs `cost` µs. */
     take(
       key: string,
