@@ -43,7 +43,7 @@ export function Composer({
   isEditing: boolean;
 }) {
   return (
-    <form class="composer" id="new" method="post" action={href(page, '/memo')} hx-sync="this:drop">
+    <form class="composer" id="new" method="post" action={href(page, '/memo')}>
       <input type="hidden" name="person" value={person} />
       <input type="hidden" name="key" value={newKey} />
       {page.fragment || isEditing ? <NewMemoField page={page} /> : <FocusedField page={page} />}
@@ -87,7 +87,6 @@ export function Editor({
         id={`edit-${memo.id}`}
         method="post"
         action={href(page, `/memo/${memo.id}`)}
-        hx-sync="this:drop"
       >
         <ListQueryFields query={query} />
         <input type="hidden" name="person" value={person} />
@@ -98,7 +97,7 @@ export function Editor({
             class="quiet"
             href={`${pageHref(page, { ...query, edit: undefined })}#m${memo.id}`}
             hx-replace-url="true"
-            data-key="cancel"
+            data-action="cancel"
           >
             {t.cancel}
           </a>

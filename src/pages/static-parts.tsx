@@ -97,7 +97,7 @@ export const Settings = oncePerTheme((page) => {
 });
 
 export const KeysButton = oncePerTheme((page) => (
-  <button class="quiet keys scripted" type="button" data-key="?">
+  <button class="quiet keys scripted" type="button" data-action="keys">
     {page.t.keys}
   </button>
 ));
