@@ -58,7 +58,9 @@ function newMemoField(page: StaticContext, autofocus: boolean) {
     <>
       <TextArea label={t.newMemo} text="" placeholder={t.placeholder} autofocus={autofocus} />
       <p class="buttons">
-        <button type="submit">{t.save}</button>
+        <button class="primary" type="submit">
+          {t.save}
+        </button>
       </p>
     </>
   );
@@ -101,7 +103,9 @@ export function Editor({
           >
             {t.cancel}
           </a>
-          <button type="submit">{t.save}</button>
+          <button class="primary" type="submit">
+            {t.save}
+          </button>
         </p>
       </form>
     </article>

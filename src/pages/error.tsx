@@ -86,7 +86,9 @@ function DraftForm({ page, draft }: { page: PageContext; draft: Draft }) {
             {t.keepTheirs}
           </a>
         )}
-        <button type="submit">{draft.present ? t.overwrite : t.saveAgain}</button>
+        <button class="primary" type="submit">
+          {draft.present ? t.overwrite : t.saveAgain}
+        </button>
       </p>
     </form>
   );
