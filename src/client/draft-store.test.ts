@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { createDraftStore, type DraftStorage } from './draft-store.ts';
+import { createDraftStore, createKey, type DraftStorage } from './draft-store.ts';
 
 /** As `localStorage`: items are its keys. */
 const createStorage = (): DraftStorage =>
@@ -223,6 +223,12 @@ test('a full storage does not lose the draft that would be set aside', () => {
   );
   full.keep({}, 'edit:7', 'typed early', '43');
   expect(textsOf(storage)).toEqual([['memo:kim:edit:7', 'yesterday’s']]);
+});
+
+test('keys are 128 bits, with their leading zeros', () => {
+  const keys = Array.from({ length: 100 }, createKey);
+  expect(new Set(keys).size).toBe(100);
+  expect(keys.filter((key) => !/^[0-9a-f]{32}$/.test(key))).toEqual([]);
 });
 
 function fail(): never {
