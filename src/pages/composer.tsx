@@ -43,7 +43,7 @@ export function Composer({
   isEditing: boolean;
 }) {
   return (
-    <form class="composer" id="new" method="post" action={href(page, '/memo')} hx-sync="this:drop">
+    <form class="composer" id="new" method="post" action={href(page, '/memo')}>
       <input type="hidden" name="person" value={person} />
       <input type="hidden" name="key" value={newKey} />
       {page.fragment || isEditing ? <NewMemoField page={page} /> : <FocusedField page={page} />}
@@ -58,7 +58,9 @@ function newMemoField(page: StaticContext, autofocus: boolean) {
     <>
       <TextArea label={t.newMemo} text="" placeholder={t.placeholder} autofocus={autofocus} />
       <p class="buttons">
-        <button type="submit">{t.save}</button>
+        <button class="primary" type="submit">
+          {t.save}
+        </button>
       </p>
     </>
   );
@@ -87,7 +89,6 @@ export function Editor({
         id={`edit-${memo.id}`}
         method="post"
         action={href(page, `/memo/${memo.id}`)}
-        hx-sync="this:drop"
       >
         <ListQueryFields query={query} />
         <input type="hidden" name="person" value={person} />
@@ -98,11 +99,13 @@ export function Editor({
             class="quiet"
             href={`${pageHref(page, { ...query, edit: undefined })}#m${memo.id}`}
             hx-replace-url="true"
-            data-key="cancel"
+            data-action="cancel"
           >
             {t.cancel}
           </a>
-          <button type="submit">{t.save}</button>
+          <button class="primary" type="submit">
+            {t.save}
+          </button>
         </p>
       </form>
     </article>

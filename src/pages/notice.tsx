@@ -27,7 +27,7 @@ export function NoticeContent({
     >
       <ListQueryFields query={query} />
       <span>{t.removed}</span>
-      <button class="quiet" type="submit" data-key="u" autofocus>
+      <button type="submit" data-action="undo" autofocus>
         {t.undo}
       </button>
     </form>
@@ -45,7 +45,7 @@ export function ProblemNotice({ page, problem }: { page: PageContext; problem: P
       </p>
       <p class="actions">
         {problem.code === 'logged-out' && <LoginButton page={page} />}
-        <button class="quiet" type="button" data-key="close">
+        <button type="button" data-action="close">
           {t.close}
         </button>
       </p>
