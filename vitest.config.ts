@@ -1,32 +1,93 @@
 import { readFile } from 'node:fs/promises';
-import { configDefaults, defineConfig } from 'vitest/config';
+import { availableParallelism } from 'node:os';
+import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+
+/** Tests in a browser. */
+const BROWSER = 'src/testing/browser/**/*.test.ts';
+
+/** Tests that start servers or several Redis servers, or that fill a Redis. */
+const PROCESS = [
+  'src/testing/process/**/*.test.ts',
+  'src/**/*.scale.test.ts',
+  'src/**/*.model.test.ts',
+  'src/app.fuzz.test.ts',
+  'src/node/log.test.ts',
+  'src/node/redis.test.ts',
+  'scripts/**/*.test.ts',
+];
 
 /** Tests that take minutes: only `npm run test:soak` runs them. */
 const SOAK = 'src/**/*.soak.test.ts';
 
-/** Tests that can do as much as one likes: a part of it each time, all of it in `npm run test:soak`. */
-const THOROUGH = 'src/testing/process/abuse.test.ts';
+/** Tests that repeat a step or a property: a few times by default, often in `npm run test:soak`. */
+const THOROUGH = [
+  'src/app.fuzz.test.ts',
+  'src/store/memos.test.ts',
+  'src/store/memos.model.test.ts',
+  'src/store/memos.scale.test.ts',
+  'src/testing/process/abuse.test.ts',
+  'src/testing/process/faults.test.ts',
+];
+
+/** Imports Lua files as strings, as the build does. */
+const luaAsText = {
+  name: 'lua-as-text',
+  async load(id: string) {
+    if (id.endsWith('.lua')) return `export default ${JSON.stringify(await readFile(id, 'utf8'))}`;
+  },
+};
+
+const project = (test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration => ({
+  plugins: [luaAsText],
+  test: {
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // What is waited for may take a busy machine longer than the second that is the default.
+    expect: { poll: { timeout: 10_000 } },
+    // Most of the tests wait for Redis, for a server or for a browser.
+    maxWorkers: Math.max(3, availableParallelism()),
+    ...test,
+  },
+});
+
+const startServers = ['src/testing/setup-server.ts'];
+const startBrowsers = [...startServers, 'src/testing/setup-browser.ts'];
+
+const projects = [
+  project({
+    name: 'unit',
+    include: ['src/**/*.test.{ts,tsx}'],
+    exclude: [...configDefaults.exclude, ...PROCESS, BROWSER, SOAK],
+    // The modules are loaded once a worker: to load them once a file takes longer than the tests.
+    isolate: false,
+  }),
+  project({
+    name: 'process',
+    include: PROCESS,
+    exclude: [...configDefaults.exclude, SOAK],
+    globalSetup: startServers,
+    sequence: { groupOrder: 1 },
+  }),
+  project({
+    name: 'browser',
+    include: [BROWSER],
+    globalSetup: startBrowsers,
+    sequence: { groupOrder: 1 },
+  }),
+];
+
+const soak = project({
+  name: 'soak',
+  include: [SOAK, ...THOROUGH],
+  globalSetup: startServers,
+  maxWorkers: 1, // they measure, and need a quiet machine
+  testTimeout: 120_000,
+});
 
 export default defineConfig(({ mode }) => ({
-  plugins: [
-    {
-      name: 'lua-as-text',
-      // As the build bundles them.
-      async load(id) {
-        if (id.endsWith('.lua'))
-          return `export default ${JSON.stringify(await readFile(id, 'utf8'))}`;
-      },
-    },
-  ],
   test: {
-    include:
-      mode === 'soak' ? [SOAK, THOROUGH] : ['src/**/*.test.{ts,tsx}', 'scripts/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...(mode === 'soak' ? [] : [SOAK])],
+    globalSetup: 'src/testing/setup.ts',
     provide: { thorough: mode === 'soak' },
-    globalSetup: 'src/testing/global-setup.ts',
-    // Most of them wait, for a browser or for Redis: more than there are cores.
-    maxWorkers: mode === 'soak' ? 1 : 3, // those that take long measure, and want quiet
-    testTimeout: mode === 'soak' ? 120_000 : 30_000,
-    hookTimeout: 60_000,
+    projects: mode === 'soak' ? [soak] : projects,
   },
 }));

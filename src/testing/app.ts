@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { inject, onTestFinished } from 'vitest';
+import { afterAll, inject, onTestFinished } from 'vitest';
 import { createApp } from '../app.tsx';
 import { readConfig } from '../config.ts';
 import { type AppContext, createContext } from '../context.ts';
@@ -14,10 +14,11 @@ export const assets = readAssets(new URL('../../dist/assets.json', import.meta.u
 /** A connection to the tests' Redis that ends with the test (or the file, when made outside). */
 export function connect(): Redis {
   const redis = new Redis(inject('redisUrl'));
+  const end = () => redis.disconnect();
   try {
-    onTestFinished(() => redis.disconnect());
+    onTestFinished(end);
   } catch {
-    // Made for the whole file: ends with its process.
+    afterAll(end); // made for the whole file
   }
   return redis;
 }
