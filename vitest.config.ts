@@ -22,9 +22,11 @@ const SOAK = 'src/**/*.soak.test.ts';
 /** Tests that repeat a step or a property: a few times by default, often in `npm run test:soak`. */
 const THOROUGH = [
   'src/app.fuzz.test.ts',
+  'src/memo/foreign.test.ts',
   'src/store/memos.test.ts',
   'src/store/memos.model.test.ts',
   'src/store/memos.scale.test.ts',
+  'src/store/sessions.test.ts',
   'src/testing/process/abuse.test.ts',
   'src/testing/process/faults.test.ts',
 ];

@@ -1,7 +1,7 @@
 /** Whatever is sent: never a 5xx with a healthy Redis, never a word of what is inside, never a crash. */
 import { connect } from 'node:net';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { createTestApp } from './testing/app.ts';
 import { type Server, startServer } from './testing/server.ts';
 
@@ -146,7 +146,7 @@ test('any request to the app gets an answer that is right in its form', {
         if (isMine && method === 'POST' && /^\/(logout|sessions)/.test(where)) me = await logIn();
       },
     ),
-    { numRuns: 1500 },
+    { numRuns: inject('thorough') ? 1500 : 500 },
   );
   expect(unhandled).toEqual([]);
   expect(log.filter((line) => line.includes('"request failed"'))).toEqual([]);
@@ -208,7 +208,7 @@ test('any bytes on a connection leave the server as it was', { timeout: 60_000 }
         expect(said).not.toMatch(INTERNALS);
       },
     ),
-    { numRuns: 400 },
+    { numRuns: inject('thorough') ? 400 : 150 },
   );
   expect(server.child.exitCode).toBeNull();
   expect(server.stderr).toBe('');

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import { findIds } from './foreign.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -71,7 +71,7 @@ describe('a member named "id"', () => {
         if (id !== undefined && _id === undefined) expect(kept).toEqual(id);
         expect(found.length === 0).toBe(id === undefined);
       }),
-      { numRuns: 300 },
+      { numRuns: inject('thorough') ? 300 : 100 },
     );
   });
 
@@ -84,7 +84,7 @@ describe('a member named "id"', () => {
         expect(found).toEqual([...new Set(found)].sort((a, b) => a - b));
         for (const at of found) expect(source[at - 1]).toBe(0x22);
       }),
-      { numRuns: 300 },
+      { numRuns: inject('thorough') ? 300 : 100 },
     );
   });
 
@@ -97,8 +97,10 @@ describe('a member named "id"', () => {
     ['brackets', `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)},"id":1}`],
   ])('is looked for in %s without delay', (_, json) => {
     const source = bytes(json);
-    const start = performance.now();
+    // Not by the clock, which goes on while another process has the core.
+    const before = process.cpuUsage();
     findIds(source);
-    expect(performance.now() - start).toBeLessThan(200);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(200); // ms
   });
 });

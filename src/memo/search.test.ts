@@ -109,8 +109,8 @@ interface LongSearch {
 }
 
 /**
- * Searches in a process of its own, which is killed after ten seconds: a loop that does not end would
- * hold up the whole run here, where nothing could interrupt it.
+ * Searches in a process of its own, which the system ends after ten seconds of CPU time: here, nothing
+ * could interrupt a loop that does not end. The clock goes on while another process has the core.
  * @returns for each search that came to its end, whether the text matches, and where the words are
  */
 async function searchInProcess(searches: LongSearch[]): Promise<unknown[]> {
@@ -126,16 +126,19 @@ async function searchInProcess(searches: LongSearch[]): Promise<unknown[]> {
     }
   `;
   const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
-  const { stdout } = await promisify(execFile)(
+  const { stdout } = await promisify(execFile)('/bin/sh', [
+    '-c',
+    'ulimit -t 10; exec "$@"',
+    'sh',
     process.execPath,
-    [...args, JSON.stringify(searches)],
-    { timeout: 10_000, killSignal: 'SIGKILL' },
-  ).catch((error: { stdout: string }) => error); // with what it had said by then
+    ...args,
+    JSON.stringify(searches),
+  ]).catch((error: { stdout: string }) => error); // with what it had said by then
   const lines = stdout.split('\n').filter((line) => line !== '');
   return lines.map((line) => JSON.parse(line));
 }
 
-test('a long text is searched for long words within ten seconds', async () => {
+test('a long text is searched for long words within ten seconds of work', async () => {
   const queries = ['가'.repeat(100), 'ㄱ'.repeat(100), '(a+)+$', '간'.repeat(99), 'ㄳ'.repeat(60)];
   const found = await searchInProcess(
     queries.map((query) => ({ query, unit: '가', count: 20_000 })),
@@ -145,7 +148,7 @@ test('a long text is searched for long words within ten seconds', async () => {
   expect(found).toEqual([everywhere, everywhere, nowhere, nowhere, nowhere]);
 });
 
-test('a text of nothing but marks in the wrong order is searched within ten seconds', async () => {
+test('a text of nothing but marks in the wrong order is searched within ten seconds of work', async () => {
   const units = ['\u0316\u0301', '\u0f71\u0f72\u0301', '\uff9e\u0334'];
   const found = await searchInProcess(
     units.map((unit) => ({ query: '끝', unit, count: 150_000, end: '끝' })),

@@ -6,7 +6,7 @@
 
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { type Memo, parseMemo, versionOf } from '../memo/stored-memo.ts';
 import { connect, newId } from '../testing/app.ts';
 import { runBefore } from '../testing/run-before.ts';
@@ -213,7 +213,7 @@ test('whatever is done, one after the other: Redis holds what the model holds', 
         commands,
       ),
     ),
-    { numRuns: 150 },
+    { numRuns: inject('thorough') ? 150 : 50 },
   );
 }, 60_000);
 
@@ -292,7 +292,7 @@ test('whatever is done at once: nothing is lost, doubled or out of order', async
       const index = new Set((await redis.smembers(`user:${user}:pins`)).map(Number));
       for (const { id, pin } of list) if (pin) expect(index).toContain(id);
     }),
-    { numRuns: 150 },
+    { numRuns: inject('thorough') ? 150 : 50 },
   );
 }, 60_000);
 

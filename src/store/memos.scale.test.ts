@@ -1,9 +1,10 @@
 /**
- * However much is stored, and whatever it is, no script of the store takes long. Each test has a Redis
- * of its own, whose log of slow scripts fails it.
+ * However much is stored, and whatever it is, no script of the store takes long. The tests have a Redis
+ * of their own, whose log of slow scripts fails them.
  */
 
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, inject, test } from 'vitest';
+import { TRASH_BYTES, TRASH_ENTRIES } from '../memo/bounds.ts';
 import { parseMemo, versionOf } from '../memo/stored-memo.ts';
 import { connectTo, startOwnRedis } from '../testing/stage.ts';
 import { createMemoStore, type MemoStore } from './memos.ts';
@@ -12,6 +13,9 @@ import type { RedisClient } from './scripts.ts';
 
 const USER = 'somebody';
 const KEY = `user:${USER}:memos`;
+
+/** How many elements a test stores: enough to see a step that grows with the list, and as many as may come. */
+const pick = ([few, all]: [few: number, all: number]) => (inject('thorough') ? all : few);
 
 let redis: RedisClient;
 let store: MemoStore;
@@ -22,12 +26,12 @@ beforeEach(async () => {
   store = createMemoStore(redis);
 });
 
-/** Fills the list with so many elements, a few megabytes at once. */
-async function fill(count: number, make: (i: number) => string): Promise<void> {
+/** Fills a list with so many elements, a few megabytes at once. */
+async function fill(count: number, make: (i: number) => string, key = KEY): Promise<void> {
   const size = Math.max(1, Math.min(2000, Math.floor(4e6 / make(0).length)));
   for (let i = 0; i < count; i += size) {
     const elements = Array.from({ length: Math.min(size, count - i) }, (_, j) => make(i + j));
-    await redis.rpush(KEY, ...elements);
+    await redis.rpush(key, ...elements);
   }
 }
 
@@ -37,13 +41,14 @@ describe('every operation on', () => {
   const FIRST = 1.7e15;
 
   test.each([
-    ['300,000 memos', 300_000, '그저 그런 길이의 메모 하나입니다. 장보기: 우유, 달걀'],
-    ['30,000 memos with a node each', 30_000, 'x'.repeat(8200)],
-    ['400 of the longest', 400, longest],
-    ['40 of a megabyte', 40, 'x'.repeat(1 << 20)],
-  ])(
+    ['very many memos', [100_000, 300_000], '그저 그런 길이의 메모 하나입니다. 장보기: 우유, 달걀'],
+    ['memos with a node each', [6_000, 30_000], 'x'.repeat(8200)],
+    ['the longest memos', [80, 400], longest],
+    ['memos of a megabyte', [12, 40], 'x'.repeat(1 << 20)],
+  ] as [string, [number, number], string][])(
     '%s',
-    async (_, count, text) => {
+    async (_, sizes, text) => {
+      const count = pick(sizes);
       await fill(count, (i) => `{"id":${FIRST + i},"text":"${i} ${text}"}`);
       const places = [0, 1, count / 4, count / 2, Math.max(0, count - 250), count - 2, count - 1];
       const ids = places.map((place) => FIRST + Math.floor(place));
@@ -111,13 +116,14 @@ describe('numbering', () => {
   });
 
   test.each([
-    ['300,000 of them', 300_000, (i: number) => `{"text": "${i}"}`],
-    ['20,000 with ids', 20_000, (i: number) => `{"id": 1, "text": "${i}"}`],
-    ['20,000 with a node each', 20_000, (i: number) => `{"text": "${i}${'x'.repeat(8200)}"}`],
-    ['300 of the longest', 300, (i: number) => `{"text": "${i}${'x'.repeat(240_000)}"}`],
-  ])(
+    ['very many memos', [100_000, 300_000], (i) => `{"text": "${i}"}`],
+    ['memos with ids', [10_000, 20_000], (i) => `{"id": 1, "text": "${i}"}`],
+    ['memos with a node each', [5_000, 20_000], (i) => `{"text": "${i}${'x'.repeat(8200)}"}`],
+    ['the longest memos', [60, 300], (i) => `{"text": "${i}${'x'.repeat(240_000)}"}`],
+  ] as [string, [number, number], (i: number) => string][])(
     '%s',
-    async (_, count, make) => {
+    async (_, sizes, make) => {
+      const count = pick(sizes);
       await fill(count, make);
       expect((await store.append(USER, 'new')).status).toBe('created');
       const ids = [0, 1, count / 2, count - 1].map(Math.floor);
@@ -129,14 +135,44 @@ describe('numbering', () => {
     120_000,
   );
 
-  test('a number that is taken by 300,000 others', async () => {
+  test('a memo whose id is taken by very many others', async () => {
+    const count = pick([100_000, 300_000]);
     await fill(1, () => '{"text": "old"}');
     await store.page(USER, 1);
     await store.remove(USER, 1);
-    await fill(300_000, (i) => `{"id":${i + 1},"text":"${i}"}`);
+    await fill(count, (i) => `{"id":${i + 1},"text":"${i}"}`);
     const { memo } = (await store.restore(USER, 1)) as { memo: string };
-    expect(parseMemo(memo)).toMatchObject({ id: 300_001, text: 'old' });
+    expect(parseMemo(memo)).toMatchObject({ id: count + 1, text: 'old' });
   });
+});
+
+describe('a trash from before there was a limit', () => {
+  const TRASH = `user:${USER}:trash`;
+  const DAY = 24 * 3600 * 1e6; // µs
+
+  test.each([
+    ['very many entries', [100_000, 500_000], 20],
+    ['long entries', [5_000, 20_000], 9_000],
+    ['the longest entries', [100, 300], 240_000],
+  ] as [string, [number, number], number][])(
+    'with %s is trimmed at the first look, in no long step',
+    async (_, sizes, length) => {
+      const count = pick(sizes);
+      const text = 'x'.repeat(length);
+      const start = Date.now() * 1000 - DAY;
+      await fill(count, (i) => `{"id":${i + 1},"text":"${text}","deleted":${start + i}}`, TRASH);
+      // Not all of it at once.
+      expect(await redis.memos(TRASH, 'trash', TRASH_ENTRIES, TRASH_BYTES, 0, '')).toBe(-1);
+      expect(await store.remove(USER, 5e6)).toEqual({ status: 'missing' });
+      const ids = (await redis.lrange(TRASH, 0, -1)).map((entry) => parseMemo(entry).id);
+      expect(ids).toEqual(ids.map((_, i) => count - ids.length + 1 + i));
+      expect(await redis.memory('USAGE', TRASH, 'SAMPLES', 0)).toBeLessThanOrEqual(TRASH_BYTES);
+      expect(ids.length).toBeLessThanOrEqual(TRASH_ENTRIES);
+      const fitting = Math.min(TRASH_ENTRIES, (TRASH_BYTES * 0.8) / (length + 60));
+      expect(ids.length).toBeGreaterThan(fitting - 2);
+      expect((await store.restore(USER, ids[0]!)).status).toBe('done');
+    },
+  );
 });
 
 test('limiting takes no time at all', async () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, inject, test } from 'vitest';
 import { SESSIONS_PER_PERSON } from '../memo/bounds.ts';
 import type { Person } from '../memo/person.ts';
 import { connect, newId } from '../testing/app.ts';
@@ -14,8 +14,6 @@ const START = Date.now();
 let time = START;
 /** A store whose clock the tests move. */
 const sessions = createSessionStore(redis, () => time);
-
-beforeAll(() => async () => redis.disconnect());
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const sessionKey = (token: string) => `session:${sha256(token)}`;
@@ -271,21 +269,18 @@ describe('too many sessions of one person', () => {
   /** Sessions from before there was a limit, each used a minute after the one before. */
   async function plant(user: Person, count: number): Promise<string[]> {
     const hashes = Array.from({ length: count }, (_, i) => sha256(`${user.id} ${i}`));
-    for (let start = 0; start < count; start += 1000) {
-      const pipeline = redis.pipeline();
-      for (let i = start; i < Math.min(start + 1000, count); i++) {
-        const used = START - (count - i) * MINUTE;
-        const session = { user: user.id, began: START - 100 * DAY, used, browser: `${i}` };
-        pipeline.set(`session:${hashes[i]}`, JSON.stringify(session), 'PX', DAY);
-        pipeline.sadd(`user:${user.id}:sessions`, hashes[i]!);
-      }
-      await pipeline.exec();
-    }
+    const sessions = hashes.flatMap((hash, i) => {
+      const used = START - (count - i) * MINUTE;
+      const session = { user: user.id, began: START - 100 * DAY, used, browser: `${i}` };
+      return [`session:${hash}`, JSON.stringify(session)];
+    });
+    await redis.mset(...sessions);
+    await redis.sadd(`user:${user.id}:sessions`, ...hashes);
     return hashes;
   }
   const alive = async (hashes: string[]) => {
-    const found = await Promise.all(hashes.map((hash) => redis.exists(`session:${hash}`)));
-    return hashes.filter((_, i) => found[i]);
+    const found = await redis.mget(hashes.map((hash) => `session:${hash}`));
+    return hashes.filter((_, i) => found[i] !== null);
   };
   const listed = async ({ id }: Person) => (await redis.smembers(`user:${id}:sessions`)).sort();
 
@@ -321,9 +316,9 @@ describe('too many sessions of one person', () => {
   test.each([
     ['the list', async (store: SessionStore, user: Person) => store.list(user.id)],
     ['a login', async (store: SessionStore, user: Person) => store.begin(user)],
-  ])('20,000 of them from before are trimmed by %s, while others go on', async (_, look) => {
+  ])('thousands of them from before are trimmed by %s, while others go on', async (_, look) => {
     const user = person();
-    const hashes = await plant(user, 20_000);
+    const hashes = await plant(user, inject('thorough') ? 20_000 : 8_000);
     const ended: string[] = [];
     let isDone = false;
     const looking = look(
