@@ -6,13 +6,15 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import type { Redis } from 'ioredis';
-import { expect, onTestFinished } from 'vitest';
-import { findFreePort } from '../../scripts/redis.ts';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { beforeAll, expect, onTestFinished } from 'vitest';
 import { type Server, startServer } from './server.ts';
-import { comeIn, connectTo, type Person, startOwnRedis } from './stage.ts';
+import { comeIn, connectTo, openRedis, type Person, startOwnRedis } from './stage.ts';
 import type { Seen, Watch } from './watcher.ts';
 
 export type { Seen } from './watcher.ts';
@@ -34,24 +36,51 @@ export interface Stage {
   crowd: Person[];
 }
 
-export async function setUp(env: Record<string, string> = {}): Promise<Stage> {
-  const { url } = await startOwnRedis();
-  const redis = connectTo(url);
-  const port = await findFreePort();
-  const server = await startServer({
-    NODE_ENV: 'production',
-    PUBLIC_URL: `http://localhost:${port}`,
-    ...env,
-    PORT: String(port),
-    REDIS_URL: url,
+let shared: Omit<Stage, 'me' | 'other' | 'crowd'> | undefined;
+
+/** One server for all tests of a file that need no settings of their own: to start thirty takes a minute. */
+export function shareServer(): void {
+  beforeAll(async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'memo-attack-'));
+    const { url, end } = await openRedis({}, dir);
+    const redis = new Redis(url);
+    const server = await startServer(production(url));
+    shared = { server, port: server.port, redis, redisUrl: url };
+    return async () => {
+      shared = undefined;
+      await server.stop('SIGKILL');
+      redis.disconnect();
+      await end();
+      await rm(dir, { recursive: true, force: true });
+    };
   });
+}
+
+const production = (redisUrl: string) => ({
+  NODE_ENV: 'production',
+  PUBLIC_URL: 'http://localhost',
+  REDIS_URL: redisUrl,
+});
+
+/** @param env settings that need a server of their own */
+export async function setUp(env?: Record<string, string>): Promise<Stage> {
+  const place = env || !shared ? await startOwn(env) : shared;
+  const { redis } = place;
   const [me, other] = [await comeIn(redis), await comeIn(redis)];
   await plant(
     redis,
     other,
     many(5, (i) => `다른 사람의 글 ${i}`),
   );
-  return { server, port, redis, redisUrl: url, me, other, crowd: [] };
+  // What it has said before is not of this test.
+  place.server.lines.length = 0;
+  return { ...place, me, other, crowd: [] };
+}
+
+async function startOwn(env: Record<string, string> = {}) {
+  const { url } = await startOwnRedis();
+  const server = await startServer({ ...production(url), ...env });
+  return { server, port: server.port, redis: connectTo(url), redisUrl: url };
 }
 
 // What is stored before

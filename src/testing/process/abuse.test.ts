@@ -10,6 +10,9 @@ import { ask, comeIn, connectTo, navigate, type Person, startOwnRedis } from '..
 
 const [IDLE, STREAMS, LONG_MEMOS] = inject('thorough') ? [4_000, 10_000, 12] : [2_000, 2_000, 4];
 
+/** What a busy machine may take longer, in ms. */
+const SLACK = 15_000;
+
 /** A server with a Redis of its own: whatever is in it, the test has caused. */
 async function prepare(env: Record<string, string> = {}) {
   const { url } = await startOwnRedis();
@@ -74,7 +77,7 @@ const statusesOf = (said: string) =>
   Array.from(said.matchAll(/HTTP\/1\.1 (\d+) /g), ([, status]) => Number(status));
 
 test('thousands of idle and 200 slow connections are in nobody’s way, and end', {
-  timeout: 40_000,
+  timeout: 90_000,
 }, async () => {
   const { redis, server } = await prepare();
   const me = await comeIn(redis);
@@ -93,7 +96,7 @@ test('thousands of idle and 200 slow connections are in nobody’s way, and end'
   // Headers have to be there in 15 s; who is late is found within 5 s.
   const texts: string[] = [];
   let memory = 0;
-  const end = Date.now() + 25_000;
+  const end = Date.now() + 25_000 + SLACK;
   while (![...silent, ...slow].every(({ ended }) => ended)) {
     expect(Date.now()).toBeLessThan(end);
     texts.push(`다음 ${texts.length}`);
@@ -102,7 +105,7 @@ test('thousands of idle and 200 slow connections are in nobody’s way, and end'
       200,
     );
     memory = Math.max(memory, (await readFootprint(server)).memory);
-    await delay(50);
+    await delay(200);
   }
   expect(memory - before.memory).toBeLessThan(100);
   for (const { said } of silent) expect(statusesOf(said)).toEqual([408]);
@@ -341,7 +344,10 @@ test('a flood of logins from one address has its share of all processes, others 
     expect(headers.get('Set-Cookie')).toBeNull();
   }
   const addresses = ['192.0.2.1', ...many(20, (i) => `198.51.100.${i}`)];
-  expect([...(await readAll(redis)).keys()]).toEqual(addresses.map((it) => `login:${it}:1`).sort());
+  const keys = [...(await readAll(redis)).keys()];
+  expect(keys).toContain('login:192.0.2.1:1');
+  // One login is forgotten after three seconds: of the others, the first may be gone by now.
+  expect(addresses.map((it) => `login:${it}:1`)).toEqual(expect.arrayContaining(keys));
 });
 
 test('a flood of writes of one person has its share of all processes, others theirs', async () => {
@@ -378,7 +384,7 @@ test('a flood of writes of one person has its share of all processes, others the
   expect([...(await readAll(redis)).keys()]).toEqual([...keys, ...added].sort());
 });
 
-test.each([
+const LONG = [
   'http://a#b #c ',
   'https://(',
   '#a ',
@@ -386,29 +392,39 @@ test.each([
   'ㄳ',
   '\ufdfa', // eighteen characters in one
   '\u0316\u0301', // marks in the wrong order
-])('texts full of %j are shown and searched, and others served meanwhile', async (unit) => {
+];
+
+test('texts that are slow to show and to search are both, and others are served meanwhile', async () => {
   const { redis, server } = await prepare();
-  const [me, other] = [await comeIn(redis), await comeIn(redis)];
-  const text = `x${unit.repeat(Math.floor(19_998 / [...unit].length))}x`;
-  for (let i = 0; i < LONG_MEMOS; i++) expect((await write(server.url, me, text)).status).toBe(201);
-  const queries = ['', unit, 'x', `${[...unit.repeat(100)].slice(0, 98).join('')}y`];
-  const browser = { Accept: 'text/html', 'Accept-Encoding': 'br', 'Sec-Fetch-Site': 'none' };
-  for (const query of queries) {
-    let showing = true;
-    const page = fetch(`${server.url}/?q=${encodeURIComponent(query)}`, {
-      headers: { ...browser, Cookie: me.cookie },
-      signal: AbortSignal.timeout(10_000),
-    });
-    const serveOther = async () => {
-      // A server that is busy too long takes Redis for lost, and says so.
-      while (showing) expect((await ask(`${server.url}/memo`, other)).status).toBe(200);
-    };
-    const shown = page.finally(() => {
-      showing = false;
-    });
-    const [answer] = await Promise.all([shown, serveOther()]);
-    expect(answer.status).toBe(200);
-    await answer.text();
+  const other = await comeIn(redis);
+  for (const unit of LONG) {
+    const me = await comeIn(redis);
+    const text = `x${unit.repeat(Math.floor(19_998 / [...unit].length))}x`;
+    for (let i = 0; i < LONG_MEMOS; i++) {
+      expect((await write(server.url, me, text)).status).toBe(201);
+    }
+    const queries = ['', unit, 'x', `${[...unit.repeat(100)].slice(0, 98).join('')}y`];
+    const browser = { Accept: 'text/html', 'Accept-Encoding': 'br', 'Sec-Fetch-Site': 'none' };
+    for (const query of queries) {
+      let showing = true;
+      const page = fetch(`${server.url}/?q=${encodeURIComponent(query)}`, {
+        headers: { ...browser, Cookie: me.cookie },
+        signal: AbortSignal.timeout(10_000),
+      });
+      const serveOther = async () => {
+        // A server that is busy too long takes Redis for lost, and says so.
+        while (showing) {
+          expect([unit, (await ask(`${server.url}/memo`, other)).status]).toEqual([unit, 200]);
+          await delay(5);
+        }
+      };
+      const shown = page.finally(() => {
+        showing = false;
+      });
+      const [answer] = await Promise.all([shown, serveOther()]);
+      expect([unit, answer.status]).toEqual([unit, 200]);
+      await answer.text();
+    }
+    expect(await me.stored()).toEqual(many(LONG_MEMOS, () => text));
   }
-  expect(await me.stored()).toEqual(many(LONG_MEMOS, () => text));
 });

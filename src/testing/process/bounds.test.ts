@@ -20,12 +20,15 @@ import {
   sendForm,
   sendRaw,
   setUp,
+  shareServer,
   soon,
   statusesOf,
   watch,
   withstand,
 } from '../attack.ts';
 import { comeIn, connectTo } from '../stage.ts';
+
+shareServer();
 
 /** A page, with the memo that was one too many, in bytes. */
 const PAGE = 1_200_000;
