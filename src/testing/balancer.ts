@@ -15,6 +15,8 @@ export interface BalancerOptions {
   interval: number;
   /** until it does what it was told, in ms */
   propagation: number;
+  /** for how long servers accept connections after SIGTERM, in s; 5 by default */
+  grace?: number;
 }
 
 /**
@@ -152,7 +154,12 @@ export async function expectRestartsUnseen(restarts: number, options: BalancerOp
   const person = await comeIn(admin);
   const readers = await Promise.all(Array.from({ length: 10 }, () => comeIn(admin)));
   const ports = [await findFreePort(), await findFreePort()];
-  const env = (port: number) => ({ REDIS_URL: redis.url, PORT: String(port), TRUST_PROXY: '1' });
+  const env = (port: number) => ({
+    REDIS_URL: redis.url,
+    PORT: String(port),
+    TRUST_PROXY: '1',
+    ...(options.grace !== undefined && { SHUTDOWN_DELAY: String(options.grace) }),
+  });
   const { url, healthy, register, deregister } = await startBalancer(options);
   const servers = new Map<number, Server>();
   for (const port of ports) {

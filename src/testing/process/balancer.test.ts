@@ -7,5 +7,5 @@ test(
   {
     timeout: 60_000,
   },
-  () => expectRestartsUnseen(2, { interval: 200, propagation: 2000 }),
+  () => expectRestartsUnseen(2, { interval: 200, propagation: 1000, grace: 3 }),
 );
