@@ -22,8 +22,14 @@ export interface Server {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Starts it on a free port and does not wait for anything; it ends with the test. */
-export async function spawnServer(env: Record<string, string> = {}): Promise<Server> {
+/**
+ * Starts it on a free port and does not wait for anything. It ends with the test; outside of a test, or
+ * with `outlivesTest`, the caller stops it.
+ */
+export async function spawnServer(
+  env: Record<string, string> = {},
+  { outlivesTest = false } = {},
+): Promise<Server> {
   const port = Number(env.PORT ?? (await findFreePort()));
   const child = spawn(process.execPath, [ENTRY], {
     env: {
@@ -76,16 +82,26 @@ export async function spawnServer(env: Record<string, string> = {}): Promise<Ser
   process.once('exit', kill);
   exited.then(() => process.off('exit', kill));
   try {
-    onTestFinished(kill);
+    if (!outlivesTest) onTestFinished(kill);
   } catch {
-    // Started for the whole file, which stops it itself.
+    // Started for the whole file.
   }
   return server;
 }
 
-/** Starts it and waits until it listens. */
-export async function startServer(env: Record<string, string> = {}): Promise<Server> {
-  const server = await spawnServer(env);
-  await server.line(/"msg":"listening"/);
-  return server;
+/** Starts it as `spawnServer` does, and waits until it listens. */
+export async function startServer(
+  env: Record<string, string> = {},
+  options: { outlivesTest?: boolean } = {},
+): Promise<Server> {
+  for (;;) {
+    const server = await spawnServer(env, options);
+    const error = await server.line(/"msg":"listening"/).then(
+      () => undefined,
+      (error) => error,
+    );
+    if (!error) return server;
+    // Another process may take a port between the search for it and the start.
+    if (env.PORT || !server.stderr.includes('cannot listen on port')) throw error;
+  }
 }

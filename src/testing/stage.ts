@@ -24,18 +24,27 @@ export async function makeFolder(): Promise<string> {
   return dir;
 }
 
-/** A Redis that ends with the test, which no script may hold up; `again` starts it anew on the same data. */
+/** A Redis that ends with the test. */
 export async function startOwnRedis(options: Record<string, string> = {}, folder?: string) {
-  const dir = folder ?? (await makeFolder());
+  const redis = await openRedis(options, folder ?? (await makeFolder()));
+  onTestFinished(redis.end);
+  return redis;
+}
+
+/**
+ * A Redis until `end`, which fails when a script has held it up; `again` starts it anew on the same
+ * data.
+ */
+export async function openRedis(options: Record<string, string>, dir: string) {
   const config = { ...SLOWLOG, ...options };
   let redis: PrivateRedis = await startRedis({ dir, config });
   const watched = [watchScripts(redis)];
-  onTestFinished(async () => {
-    const slow = (await Promise.all(watched.map((scripts) => scripts.end()))).flat();
-    await redis.kill();
-    expect(slow, 'scripts that took Redis too long').toEqual([]);
-  });
   return {
+    async end() {
+      const slow = (await Promise.all(watched.map((scripts) => scripts.end()))).flat();
+      await redis.kill();
+      expect(slow, 'scripts that took Redis too long').toEqual([]);
+    },
     url: redis.url,
     port: redis.port,
     password: redis.password,
@@ -102,6 +111,39 @@ export async function navigate(url: string, headers: Record<string, string> = {}
     for (const value of values) received.append(name, value);
   }
   return { status: answer.statusCode, headers: received };
+}
+
+/**
+ * Logs in at the Naver stand-in without a browser.
+ * @param login the address where a login begins; the callback is asked at the same origin
+ */
+export async function logInWithNaver(login: string, naver: string, name: string) {
+  const start = await navigate(login);
+  const authorize = new URL(start.headers.get('Location')!);
+  const agreed = await fetch(`${naver}/oauth2.0/consent`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      ...Object.fromEntries(authorize.searchParams),
+      name,
+      share: 'on',
+      decision: 'agree',
+    }),
+    redirect: 'manual',
+  });
+  const callback = new URL(agreed.headers.get('Location')!);
+  const [cookie] = start.headers.getSetCookie()[0]!.split(';', 1);
+  const { origin } = new URL(login);
+  const answer = await navigate(origin + callback.pathname + callback.search, {
+    Accept: 'text/html',
+    Cookie: cookie!,
+  });
+  return {
+    state: authorize.searchParams.get('state')!,
+    code: callback.searchParams.get('code')!,
+    status: answer.status,
+    /** of the session; empty when the login has failed */
+    token: /userId=([\w-]+)/.exec(answer.headers.getSetCookie().join('\n'))?.[1] ?? '',
+  };
 }
 
 /** What came of writers that went on whatever happened. */

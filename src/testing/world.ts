@@ -17,6 +17,7 @@ import { startNaverStandIn } from '../../scripts/naver.ts';
 import { findFreePort, startRedis } from '../../scripts/redis.ts';
 import { launchBrowser } from './browser.ts';
 import { startServer } from './server.ts';
+import { logInWithNaver } from './stage.ts';
 
 export const PATIENCE = 10_000; // ms until something has to be seen
 const STEP_LIMIT = 20_000; // ms for one step of a story, as not every call has a limit of its own
@@ -31,27 +32,37 @@ export type Place = keyof typeof PLACES;
 
 let browser: Browser;
 
-/** One browser for all stories of a file. */
+/** One browser for all stories of a file, and one world for those at the same place. */
 export function useBrowser(): void {
   beforeAll(async () => {
     browser = await launchBrowser();
   });
-  afterAll(() => browser.close());
+  afterAll(async () => {
+    await browser.close();
+    for (const world of worlds.values()) await world.end();
+  });
 }
 
-/** The server, a Redis of its own and the Naver stand-in; all of it ends with the test. */
+/** The worlds of this file. */
+const worlds = new Map<Place, Awaited<ReturnType<typeof createWorld>>>();
+
+/** The server, a Redis that holds nothing yet, and the Naver stand-in. */
 export async function startWorld(place: Place) {
+  const world = worlds.get(place) ?? (await createWorld(place));
+  worlds.set(place, world);
+  await world.redis.flushall();
+  return world;
+}
+
+async function createWorld(place: Place) {
   const { prefix, stripped } = PLACES[place];
   const dir = await mkdtemp(join(tmpdir(), 'memo-story-'));
-  onTestFinished(() => rm(dir, { recursive: true, force: true }));
   let storage = await startRedis({ dir });
-  onTestFinished(() => storage.stop());
-
   const serverPort = await findFreePort();
-  const origin = `http://localhost:${stripped ? await startProxy(prefix, serverPort) : serverPort}`;
+  const proxy = stripped ? await startProxy(prefix, serverPort) : undefined;
+  const origin = `http://localhost:${proxy?.port ?? serverPort}`;
   const url = origin + prefix;
   const naver = await startNaverStandIn({ callbackUrls: [`${url}/oauth2`] });
-  onTestFinished(() => naver.close());
   const env = {
     PORT: String(serverPort),
     PUBLIC_URL: url,
@@ -62,11 +73,10 @@ export async function startWorld(place: Place) {
     NAVER_API_URL: naver.url,
     ...(stripped && { BASE_PATH: '/' }),
   };
-  let server = await startServer(env);
+  let server = await startServer(env, { outlivesTest: true });
 
   const redis = new Redis(storage.url);
   redis.on('error', () => {}); // it is stopped in the middle of the story
-  onTestFinished(() => redis.disconnect());
 
   /** Of the only person. */
   async function memosKey() {
@@ -87,7 +97,15 @@ export async function startWorld(place: Place) {
       await storage.stop();
       const { port, password } = storage;
       storage = await startRedis({ dir, port, password });
-      server = await startServer(env);
+      server = await startServer(env, { outlivesTest: true });
+    },
+    async end() {
+      await server.stop('SIGKILL');
+      redis.disconnect();
+      await storage.kill();
+      await naver.close();
+      proxy?.close();
+      await rm(dir, { recursive: true, force: true });
     },
     /** Adds memos as memo.py did, behind the server's back. */
     async push(...texts: string[]) {
@@ -106,7 +124,7 @@ export async function startWorld(place: Place) {
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
 /** A proxy in front of the server that takes the prefix off; outside of it, it has nothing. */
-async function startProxy(prefix: string, port: number): Promise<number> {
+async function startProxy(prefix: string, port: number) {
   const proxy = createServer((incoming, outgoing) => {
     const [path = '', ...query] = incoming.url!.split(/(?=\?)/);
     if (path !== prefix && !path.startsWith(`${prefix}/`)) {
@@ -129,12 +147,14 @@ async function startProxy(prefix: string, port: number): Promise<number> {
     onward.on('error', () => outgoing.destroy());
     incoming.pipe(onward);
   }).listen(0);
-  onTestFinished(() => {
-    proxy.close();
-    proxy.closeAllConnections();
-  });
   await once(proxy, 'listening');
-  return (proxy.address() as { port: number }).port;
+  return {
+    port: (proxy.address() as { port: number }).port,
+    close() {
+      proxy.close();
+      proxy.closeAllConnections();
+    },
+  };
 }
 
 /** A browser of somebody's own, in which nothing may go wrong without being noticed. */
@@ -256,6 +276,9 @@ function watch(
   return complaints;
 }
 
+/** How requests fail while the server is away; a proxy in front hangs up on them. */
+export const AWAY = /net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE)/;
+
 /** Pages whose stream of events is open. */
 const listening = new WeakSet<Page>();
 export const listens = (page: Page) => soon(() => listening.has(page)).toBe(true);
@@ -301,13 +324,20 @@ export async function openEditor(page: Page, text: string) {
 
 export const seesInvitation = (page: Page) => link(page, '네이버 로그인').waitFor();
 
-/** A world, and somebody in it who has just logged in. */
-export async function comeIn(place: Place, options: BrowserContextOptions = {}, name?: string) {
+/** Logs in without the browser, and puts the session's cookie into it. Logging in by pages is the story's. */
+export async function giveSession(world: World, context: BrowserContext, name = '김메모') {
+  const { token } = await logInWithNaver(`${world.page}login`, world.naver.url, name);
+  const path = world.prefix || '/';
+  const cookie = { name: 'userId', value: token, domain: 'localhost', path, httpOnly: true };
+  await context.addCookies([{ ...cookie, sameSite: 'Lax' }]);
+}
+
+/** A world, and somebody in it who is logged in. */
+export async function comeIn(place: Place, options: BrowserContextOptions = {}, name = '김메모') {
   const world = await startWorld(place);
   const opened = await openBrowser(world, options);
+  await giveSession(world, opened.context, name);
   await opened.page.goto(world.page);
-  await link(opened.page, '네이버 로그인').click();
-  await logIn(opened.page, name);
   await composer(opened.page).waitFor();
   await opened.page.waitForLoadState(); // with its script, which one may lack the network for later
   return { world, ...opened };

@@ -8,10 +8,10 @@ import {
   comeIn,
   composer,
   editor,
+  giveSession,
   isFocused,
   link,
   listens,
-  logIn,
   memosOn,
   openBrowser,
   openEditor,
@@ -30,9 +30,8 @@ useBrowser();
 async function comeInTwice(place: Place) {
   const laptop = await comeIn(place);
   const phone = await openBrowser(laptop.world, { viewport: { width: 390, height: 740 } });
+  await giveSession(laptop.world, phone.context);
   await phone.page.goto(laptop.world.page);
-  await link(phone.page, '네이버 로그인').click();
-  await logIn(phone.page);
   await composer(phone.page).waitFor();
   await listens(laptop.page);
   await listens(phone.page);

@@ -11,7 +11,7 @@ import { startNaverStandIn } from '../../../scripts/naver.ts';
 import { findFreePort, type PrivateRedis, startRedis } from '../../../scripts/redis.ts';
 import { createSessionStore, randomToken } from '../../store/sessions.ts';
 import { type Server, spawnServer, startServer } from '../server.ts';
-import { navigate } from '../stage.ts';
+import { logInWithNaver } from '../stage.ts';
 
 const HTML = { Accept: 'text/html' };
 const JSON_ONLY = { Accept: 'application/json' };
@@ -35,9 +35,9 @@ async function startOwnRedis(options: { port?: number; password?: string } = {})
   return redis;
 }
 
-/** A server until the end of the file. A second attempt, should its free port be gone by then. */
+/** A server until the end of the file. */
 async function startOwnServer(env: Record<string, string>): Promise<Server> {
-  const server = await startServer(env).catch(() => startServer(env));
+  const server = await startServer(env);
   endings.push(() => server.stop('SIGKILL'));
   return server;
 }
@@ -174,26 +174,12 @@ describe('a wrong configuration ends the start with one line that names the vari
     expect(server.lines).toEqual([]);
   }
 
-  test.each([
-    ['PORT', 'hunter2'],
-    ['HOST', 'hunter2 hunter2'],
-    ['PUBLIC_URL', 'https://kim:hunter2@example.com/'],
-    ['BASE_PATH', 'hunter2'],
-    ['REDIS_URL', 'redis://:hunter2@host/hunter2'],
-    ['NAVER_CLIENT_ID', 'hunter2 hunter2'],
-    ['NAVER_CLIENT_SECRET', 'hunter2\nhunter2'],
-    ['NAVER_AUTH_URL', 'http://hunter2.example'],
-    ['NAVER_API_URL', 'hunter2'],
-    ['LOG_LEVEL', 'hunter2'],
-  ])('%s', (name, value) => expectComplaint({ [name]: value }, name, 'wrong'));
+  // Every variable, wrong and missing: config.test.ts.
+  test('when it is wrong', () =>
+    expectComplaint({ NAVER_CLIENT_SECRET: 'hunter2\nhunter2' }, 'NAVER_CLIENT_SECRET', 'wrong'));
 
-  test.each(['REDIS_URL', 'PUBLIC_URL', 'NAVER_CLIENT_ID', 'NAVER_CLIENT_SECRET'])(
-    '%s, when it is missing in production',
-    (name) => {
-      const production = { NODE_ENV: 'production', PUBLIC_URL: 'https://memo.example.com/' };
-      return expectComplaint({ ...production, [name]: '' }, name, 'missing');
-    },
-  );
+  test('when it is missing in production', () =>
+    expectComplaint({ NODE_ENV: 'production' }, 'PUBLIC_URL', 'missing'));
 });
 
 test('a port that is in use ends the start with one line', async () => {
@@ -281,33 +267,11 @@ describe('the log', () => {
       LOG_LEVEL: 'trace',
     });
 
-    /** Logs in from the first click to the page. */
-    async function logInWithNaver() {
-      const login = await navigate(`http://127.0.0.1:${server.port}/login`);
-      const authorize = new URL(login.headers.get('Location')!);
-      const state = authorize.searchParams.get('state')!;
-      const agreed = await fetch(`${naver.url}/oauth2.0/consent`, {
-        method: 'POST',
-        body: new URLSearchParams({
-          ...Object.fromEntries(authorize.searchParams),
-          name: '김비밀이름',
-          share: 'on',
-          decision: 'agree',
-        }),
-        redirect: 'manual',
-      });
-      const callback = new URL(agreed.headers.get('Location')!);
-      const cookie = login.headers.getSetCookie()[0]!.split(';', 1)[0]!;
-      const back = `http://127.0.0.1:${server.port}${callback.pathname}${callback.search}`;
-      const answer = await navigate(back, { ...HTML, Cookie: cookie });
-      return { state, code: callback.searchParams.get('code')!, answer };
-    }
-
-    const { state, code, answer } = await logInWithNaver();
-    expect(answer.status).toBe(302);
-    const session = answer.headers.getSetCookie().find((it) => it.startsWith('userId='))!;
-    const cookie = session.split(';', 1)[0]!;
-    const token = cookie.slice('userId='.length);
+    const logInHere = () =>
+      logInWithNaver(`http://127.0.0.1:${server.port}/login`, naver.url, '김비밀이름');
+    const { state, code, status, token } = await logInHere();
+    expect(status).toBe(302);
+    const cookie = `userId=${token}`;
     const [user] = (await admin.keys('user:*')).filter((key) => !/:sessions$/.test(key));
 
     const post = (headers: Record<string, string>, body: string) =>
@@ -325,8 +289,8 @@ describe('the log', () => {
     }
 
     naver.misbehave('profile', 'malformed');
-    const failed = await logInWithNaver();
-    expect(failed.answer.status).toBe(503);
+    const failed = await logInHere();
+    expect(failed.status).toBe(503);
     naver.misbehave('profile', 'ok');
 
     // Something that nobody foresaw, with the text at hand.
@@ -800,7 +764,7 @@ describe.concurrent('with a Redis of its own, the server', () => {
   });
 
   test('sends the answers that it has begun to their ends, however slowly they are read', async () => {
-    const server = await startServer();
+    const server = await startServer({ SHUTDOWN_DELAY: '0' });
     const redis = connect(inject('redisUrl'));
     const { cookie, id } = await logIn(server, redis);
     const memo = (_: unknown, i: number) => `{"id":${i + 1},"text":"${'x'.repeat(20_000)}"}`;
