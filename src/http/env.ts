@@ -31,7 +31,7 @@ export interface Env {
     page: PageContext;
     compressor: Compressor;
     /** default headers of the response, whatever it will be */
-    headers: Record<string, string>;
+    headers: Readonly<Record<string, string>>;
     /** `Set-Cookie` of the response */
     cookies?: string[];
     /** undefined: not logged in, or not looked up */

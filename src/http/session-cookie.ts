@@ -9,7 +9,8 @@ const NAME = 'userId';
 
 /** The different values that have a token's shape: neighbours on the host or domain may set some, too. */
 export function readSessionTokens(c: Context<Env>): string[] {
-  return [...new Set(readCookies(c, NAME).filter((value) => TOKEN.test(value)))];
+  const tokens = readCookies(c, NAME).filter((value) => TOKEN.test(value));
+  return tokens.length > 1 ? [...new Set(tokens)] : tokens;
 }
 
 export function setSessionCookie(c: Context<Env>, config: Config, token: string): void {

@@ -13,11 +13,10 @@ export function defaultHeaders(https: boolean, shutdown: AbortSignal) {
     // Whatever does not say otherwise is about a person.
     'Cache-Control': 'private, no-store',
   };
+  const ofFragments = { ...common, 'Memo-Fragment': 'true' };
   return createMiddleware<Env>(async (c, next) => {
-    const headers: Record<string, string> = { ...common };
     // The script tells a fragment of ours from a page that a balancer or proxy answers in our place.
-    if (c.req.header('HX-Request') === 'true') headers['Memo-Fragment'] = 'true';
-    c.set('headers', headers);
+    c.set('headers', c.req.header('HX-Request') === 'true' ? ofFragments : common);
     await next();
     // Tells a balancer not to use the connection again.
     if (shutdown.aborted) c.res.headers.set('Connection', 'close');

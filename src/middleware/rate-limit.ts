@@ -25,7 +25,8 @@ export function rateLimit({ name, limiter, perMinute, keyOf }: RateLimitOptions)
     const result = key && (await limiter.take(key, perMinute).catch(() => undefined));
     if (!result) return next();
     // Of every response, also of an error.
-    Object.assign(c.get('headers'), {
+    c.set('headers', {
+      ...c.get('headers'),
       'RateLimit-Policy': `"${name}";q=${burstOf(perMinute)};w=30`,
       RateLimit: `"${name}";r=${result.left};t=${result.reset}`,
     });
