@@ -381,7 +381,7 @@ describe('a Naver in trouble', () => {
     expect(outcomes).toHaveLength(7);
   });
 
-  test('may be one that nobody can reach', async () => {
+  test('is named as such when nothing listens there, with the reason', async () => {
     const gone = await startNaver();
     await gone.close();
     standIns.splice(standIns.indexOf(gone), 1);
@@ -433,7 +433,7 @@ describe('a Naver in trouble', () => {
     expect((await failureOf(profile.identify(code, 's'))).failure).toBe('unavailable');
   });
 
-  test('may answer an error as JSON with status 503: that is its trouble, and no used code', async () => {
+  test('may answer 503 with an error in JSON: that is no used-up code', async () => {
     const broken = await serveHttp((_, response) => {
       response.writeHead(503, { 'Content-Type': 'application/json' });
       response.end('{"error":"temporarily_unavailable","error_description":"try later"}');

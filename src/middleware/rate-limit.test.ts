@@ -32,7 +32,7 @@ describe('how often something may be done', () => {
     }
   });
 
-  test('is forgotten when it means nothing any more', async () => {
+  test('the key of a limit expires when nothing is taken any more', async () => {
     const redis = connect();
     const key = `test:${newId()}`;
     for (let i = 0; i < 10; i++) await createRateLimiter(redis).take(key, 20);
@@ -47,8 +47,8 @@ describe('how often something may be done', () => {
   });
 });
 
-describe('whoever writes', () => {
-  test('too much is told when to go on, and nothing of it is stored; reading goes on', async () => {
+describe('a person who writes', () => {
+  test('gets 429 beyond the limit, nothing is stored then, and reading goes on', async () => {
     const { logIn } = createTestApp({ env: { WRITES_PER_MINUTE: '6' } });
     const [me, other] = [await logIn(), await logIn()];
     const answers = [];
@@ -65,7 +65,7 @@ describe('whoever writes', () => {
     expect((await other.send('POST', '/memo', { text: '남의 글' })).status).toBe(201);
   });
 
-  test('a form too many gets its text back', async () => {
+  test('gets the text of a form back that is beyond the limit', async () => {
     const { logIn } = createTestApp({ env: { WRITES_PER_MINUTE: '1' } });
     const me = await logIn();
     await me.post('/memo', { text: '하나' });
@@ -117,8 +117,8 @@ describe('whoever writes', () => {
   });
 });
 
-describe('whoever logs in', () => {
-  test('too often from one address has to wait; others do not', async () => {
+describe('a login', () => {
+  test('beyond the limit of one address gets 429, and other addresses do not', async () => {
     const { app } = createTestApp({ env: { LOGINS_PER_MINUTE: '4' } });
     const tryFrom = async (address: string) =>
       (await app.request('/login', from(address), from(address).env)).status;
@@ -131,7 +131,7 @@ describe('whoever logs in', () => {
     expect(back.status).toBe(400); // counted apart
   });
 
-  test('may do so as often as they like with 0', async () => {
+  test('has no limit when the limit is 0', async () => {
     const { app } = createTestApp({ env: { LOGINS_PER_MINUTE: '0' } });
     const request = from(`10.2.${Date.now() % 250}.${process.pid % 250}`);
     for (let i = 0; i < 30; i++) {
@@ -140,7 +140,7 @@ describe('whoever logs in', () => {
     }
   });
 
-  test('cannot choose an address unless a proxy of ours says it', async () => {
+  test('is counted by the peer’s address, not by a header, unless a proxy of ours sent that', async () => {
     const { app } = createTestApp({ env: { LOGINS_PER_MINUTE: '2' } });
     const address = `10.1.${Date.now() % 250}.${process.pid % 250}`;
     const statuses = [];

@@ -144,9 +144,6 @@ export async function serve(
     [...connections.values()].reduce((sum, { unanswered }) => sum + unanswered.size, 0);
 
   return {
-    server,
-    /** Requests whose responses have not been taken yet. */
-    countUnanswered,
     /**
      * Accepts connections for `delayMs` more, then waits until every response has been taken, for a
      * limited time.

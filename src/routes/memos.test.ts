@@ -34,7 +34,7 @@ describe('the API', () => {
     expect((await me.stored()).length).toBe(1);
   });
 
-  test('pages: a limit, a cursor, and an end', async () => {
+  test('pages of the list lead on by a cursor until the end', async () => {
     const me = await logIn();
     for (let i = 0; i < 5; i++) await me.send('POST', '/memo', { text: `${i}` });
     const texts: string[][] = [];
@@ -383,7 +383,7 @@ describe('requests from other sites change nothing', () => {
     expect((await me.request('/memo')).status).toBe(200);
   });
 
-  test('while one’s own, and programs that are no browsers, are served', async () => {
+  test('requests of our own pages, and of programs that are no browsers, are served', async () => {
     const me = await logIn();
     for (const headers of [
       { 'Sec-Fetch-Site': 'same-origin', Origin: 'http://127.0.0.1:8000' },
@@ -396,7 +396,7 @@ describe('requests from other sites change nothing', () => {
   });
 });
 
-describe('who is not logged in', () => {
+describe('a request without a session', () => {
   test('is sent to the page; a program that wants JSON gets 401', async () => {
     for (const [method, path] of [
       ['GET', '/memo'],
@@ -438,7 +438,7 @@ describe('forms, for a browser without JavaScript', () => {
     expect(answer.headers.get('Location')).toBe('/');
   });
 
-  test('a reload after posting, a double click: one memo; another text with the same key is asked about', async () => {
+  test('a form sent twice makes one memo, and another text with its key gets a question and a new key', async () => {
     const me = await logIn();
     for (let i = 0; i < 3; i++) await me.post('/memo', { text: '한 번만', key: 'k' });
     expect((await me.stored()).length).toBe(1);

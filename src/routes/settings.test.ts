@@ -55,7 +55,7 @@ describe('the language', () => {
     ['ko;q=0.1, en', 'en'],
     ['en;q=0', 'ko'],
     ['en;q=0, fr', 'ko'],
-  ])('of the page for Accept-Language %s is %s', async (accepted, language) => {
+  ])('for Accept-Language %s is %s', async (accepted, language) => {
     expect((await openBrowser({}, accepted).read()).language).toBe(language);
   });
 

@@ -59,7 +59,7 @@ test('every change is told to all of a person’s pages, whichever process serve
     .toEqual([`user:${me.id}:changes`, 0]);
 });
 
-test('whoever asks only for the headers opens no stream', async () => {
+test('a HEAD request opens no stream', async () => {
   const { logIn, redis } = createTestApp();
   const me = await logIn();
   const answer = await me.request('/memo/events', { method: 'HEAD' });
@@ -69,7 +69,7 @@ test('whoever asks only for the headers opens no stream', async () => {
   expect(await redis.pubsub('NUMSUB', channel)).toEqual([channel, 0]);
 });
 
-test('nobody hears of somebody else’s changes, nor without a login', async () => {
+test('a stream tells of its own person’s changes only, and needs a login', async () => {
   const { app, logIn } = createTestApp();
   const [me, other] = [await logIn(), await logIn()];
   expect((await app.request('/memo/events')).status).toBe(302);
@@ -131,7 +131,7 @@ test('streams end when the server is about to stop', async () => {
   await stream.ended();
 });
 
-test('a change in the very moment in which a stream is opened hurts nobody', async () => {
+test('a stream that is opened while changes are published works', async () => {
   const { logIn, redis } = createTestApp();
   const me = await logIn();
   const channel = `user:${me.id}:changes`;
@@ -144,7 +144,7 @@ test('a change in the very moment in which a stream is opened hurts nobody', asy
   }
 });
 
-test('what nobody is left to read is not kept', async () => {
+test('the subscription ends with the last of a person’s streams', async () => {
   const { logIn, redis } = createTestApp();
   const me = await logIn();
   const answers = await Promise.all(Array.from({ length: 20 }, () => me.request('/memo/events')));
@@ -154,7 +154,7 @@ test('what nobody is left to read is not kept', async () => {
   await expect.poll(() => redis.pubsub('NUMSUB', channel)).toEqual([channel, 0]);
 });
 
-test('when Redis was away, everybody looks again', async () => {
+test('after a lost connection to Redis every page is told to look again', async () => {
   const [publisher, subscriber] = [connect(), connect()];
   const id = await subscriber.client('ID');
   const changes = createChanges(publisher, subscriber);

@@ -205,7 +205,7 @@ const commands = fc.commands(
   { maxCommands: 40 },
 );
 
-test('whatever is done, one after the other: Redis holds what the model holds', async () => {
+test('after each of a sequence of operations Redis holds what the model holds', async () => {
   await fc.assert(
     fc.asyncProperty(commands, (commands) =>
       fc.asyncModelRun(
@@ -217,7 +217,7 @@ test('whatever is done, one after the other: Redis holds what the model holds', 
   );
 }, 60_000);
 
-test('whatever is done at once: nothing is lost, doubled or out of order', async () => {
+test('many operations at once lose, double and disorder no memo', async () => {
   const action = fc.tuple(
     fc.constantFrom(
       'append',
@@ -331,7 +331,7 @@ const OTHERS: string[][] = [
 
 const STARTS = ['listed', 'pinned', 'deleted', 'pinned and deleted'];
 
-test('two operations at once are as one after the other, at whatever step one has to wait', async () => {
+test('two operations at once end as one after the other, whichever step waits', async () => {
   // Without a disk: there are tens of thousands of commands.
   const own = await startOwnRedis({ appendonly: 'no' });
   const redis = connectTo(own.url);

@@ -163,7 +163,7 @@ describe('reading', () => {
     expect(texts).toEqual(Array.from({ length: 1200 }, (_, i) => `${1199 - i}`));
   });
 
-  test('all of them have no empty part, also when the last is deleted meanwhile', async () => {
+  test('a list that loses its last memo while it is read has no empty chunk', async () => {
     const user = newId();
     await redis.rpush(`user:${user}:memos`, ...Array.from({ length: 501 }, () => pythonMemo('a')));
     const all = store.all(user);
@@ -172,7 +172,7 @@ describe('reading', () => {
     expect(await all.next()).toEqual({ done: true, value: undefined });
   });
 
-  test('nobody has memos who has written none', async () => {
+  test('a person who has written nothing has an empty list, no memo and no pins', async () => {
     const user = newId();
     expect(await store.page(user, 10)).toEqual({ memos: [] });
     expect(await store.find(user, 1)).toBeUndefined();
@@ -193,7 +193,7 @@ describe('memo.py’s elements', () => {
     ]);
   });
 
-  test('those that appear after ours get the present time, in their order', async () => {
+  test('elements that memo.py adds after ours get the present time as ids, in their order', async () => {
     const user = newId();
     const first = await add(user, 'ours');
     await redis.rpush(`user:${user}:memos`, pythonMemo('a'), pythonMemo('b'));
@@ -228,7 +228,7 @@ describe('memo.py’s elements', () => {
     ]);
   });
 
-  test('what is no object, or has no text, is shown and not lost', async () => {
+  test('an element that is no object, or has no text, is shown as it is stored', async () => {
     const user = newId();
     await redis.rpush(`user:${user}:memos`, 'plain', '{"memo": 1}', '{broken', '["a"]');
     const { memos } = await store.page(user, 10);
@@ -240,7 +240,7 @@ describe('memo.py’s elements', () => {
     ]);
   });
 
-  test('a hundred thousand of them are numbered, many others’ turns in between', async () => {
+  test('a hundred thousand elements get ids in many short scripts, between which others are served', async () => {
     const user = newId();
     const memos = Array.from({ length: 100_000 }, (_, i) => pythonMemo(`${i}`));
     await push(user, memos);
@@ -325,7 +325,7 @@ describe('memo.py’s elements', () => {
     )
     .map((pieces) => pieces.join(''));
 
-  test('whatever they are, who reads JSON sees the same as before, but for the ids', async () => {
+  test('numbering changes nothing but the ids, as a reader of JSON sees it', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(foreignObject, { minLength: 1, maxLength: 8 }),
@@ -347,7 +347,7 @@ describe('memo.py’s elements', () => {
     );
   });
 
-  test('what is no JSON loses nothing, either, and stands in nobody’s way', async () => {
+  test('numbering keeps elements that are no JSON, and memos can be added after them', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(broken, { minLength: 1, maxLength: 8 }), async (elements) => {
         const user = newId();
@@ -398,7 +398,7 @@ describe('memo.py’s elements', () => {
     ]);
   });
 
-  test('bytes that are no UTF-8 stay, and an id among them is found', async () => {
+  test('numbering keeps bytes that are no UTF-8, and renames an id among them', async () => {
     const user = newId();
     const latin1 = [' {"id": 7, "t": "\xe9\xff"} ', 'caf\xe9', '{"t": "\xe9\xff"}', '\0"\\\n'];
     await redis.rpush(`user:${user}:memos`, ...latin1.map((it) => Buffer.from(it, 'latin1')));
@@ -412,7 +412,7 @@ describe('memo.py’s elements', () => {
     ]);
   });
 
-  describe('more than one script may number', () => {
+  describe('a list that takes several scripts to number', () => {
     const key = (user: string) => `user:${user}:memos`;
     /** Every fifth with an id of its own, which the script has to ask about. */
     const old = (count: number, from = 0) =>
@@ -443,7 +443,7 @@ describe('memo.py’s elements', () => {
       return ids;
     }
 
-    test('are in order after every step, and those that nothing dates count on', async () => {
+    test('is in order after every script, and goes on counting where nothing dates it', async () => {
       const user = newId();
       await push(user, old(1800));
       let steps = 0;
@@ -464,7 +464,7 @@ describe('memo.py’s elements', () => {
       expect(last).toBe(first! + 1);
     });
 
-    test('get their times in their order after ours', async () => {
+    test('gives ids behind the newest memo’s, even when that is in the future', async () => {
       const user = newId();
       const future = 4_000_000_000_000_000;
       await redis.rpush(key(user), `{"id":${future},"text":"0"}`);
@@ -477,7 +477,7 @@ describe('memo.py’s elements', () => {
       expect(ids).toEqual(ids.map((_, i) => future + i));
     });
 
-    test('get the same by several servers at once, one of which is killed in the middle', async () => {
+    test('gets the same ids from several servers at once, one of which is killed', async () => {
       const user = newId();
       await push(user, old(3000));
       await step(user);
@@ -524,7 +524,7 @@ describe('editing', () => {
     expect((await store.edit(user, id, { text: 'merged' }, version)).status).toBe('done');
   });
 
-  test('the same edit sent again is done already', async () => {
+  test('the same edit sent again gives the same outcome', async () => {
     const user = newId();
     const id = await add(user, 'a');
     const once = await store.edit(user, id, { text: 'b' }, id);
@@ -550,7 +550,7 @@ describe('editing', () => {
     expect((await store.edit(user, 5, { text: 'c' }, future)).status).toBe('changed');
   });
 
-  test('of two edits of one version, one is done and one is told', async () => {
+  test('of several edits of one version one is done, and the others are told', async () => {
     const user = newId();
     const id = await add(user, '0');
     const outcomes = await Promise.all(
@@ -610,7 +610,7 @@ describe('a person’s storage', () => {
     }
   }
 
-  test('takes no memo beyond its limit, and nobody else’s is full', async () => {
+  test('takes no memo beyond its limit, which is each person’s own', async () => {
     const [user, other] = [newId(), newId()];
     const store = limited();
     await fill(store, user);
@@ -624,7 +624,7 @@ describe('a person’s storage', () => {
     expect((await store.append(other, text('y'))).status).toBe('created');
   });
 
-  test('has no limit of 0 bytes', async () => {
+  test('has no limit when the limit is 0', async () => {
     const user = newId();
     for (const options of [{ storagePerPerson: 0 }, {}]) {
       const added = await createMemoStore(redis, options).append(user, text('x', LIMIT));
@@ -632,7 +632,7 @@ describe('a person’s storage', () => {
     }
   });
 
-  test('that is full still knows the memo of a key', async () => {
+  test('finds the memo of a key also when it is full', async () => {
     const user = newId();
     const store = limited();
     const first = await store.append(user, text('a'), 'key');
@@ -642,7 +642,7 @@ describe('a person’s storage', () => {
     expect(await store.append(user, text('a'), 'new')).toEqual(NO_ROOM);
   });
 
-  test('that is full takes no longer text, but whatever makes none longer', async () => {
+  test('takes, when it is full, every change that makes no text longer', async () => {
     const user = newId();
     const store = limited();
     const [id, second, third] = (await fill(store, user)) as [number, number, number];
@@ -672,7 +672,7 @@ describe('a person’s storage', () => {
     expect((await store.append(user, text('x'))).status).toBe('created');
   });
 
-  test('that memo.py has overfilled takes no byte more, but dates a change', async () => {
+  test('takes, when memo.py has overfilled it, no byte more but the date of a change', async () => {
     const user = newId();
     const store = limited();
     await redis.rpush(`user:${user}:memos`, pythonMemo('- [ ] a'), pythonMemo(text('x', LIMIT)));
@@ -691,7 +691,7 @@ describe('a person’s storage', () => {
     expect((await fill(store, user)).length).toBeGreaterThan(40);
   });
 
-  test('an edit counts by what it adds', async () => {
+  test('is filled by an edit only as far as the text grows', async () => {
     const user = newId();
     const store = limited();
     const id = await add(user, 'a');
@@ -763,7 +763,7 @@ describe('pins', () => {
     expect((await store.pinned(user)).map(idOf)).toEqual([id]);
   });
 
-  test('the index is tidied of what a crash left in it', async () => {
+  test('reading the pins removes ids from the index that a crash left there', async () => {
     const user = newId();
     const id = await add(user, 'a');
     await redis.sadd(`user:${user}:pins`, id, 5);
@@ -771,7 +771,7 @@ describe('pins', () => {
     expect(await redis.exists(`user:${user}:pins`)).toBe(0);
   });
 
-  test('there is a limit, and nothing is pinned beyond it', async () => {
+  test('the hundred and first memo cannot be pinned', async () => {
     const user = newId();
     for (let i = 0; i < PINS; i++) {
       await store.edit(user, await add(user, `${i}`), { pin: true });
@@ -782,7 +782,7 @@ describe('pins', () => {
     expect(parseMemo((await store.find(user, id))!).pin).toBe(false);
   });
 
-  test('a memo whose place is tidied away and taken while it is pinned is one too many', async () => {
+  test('a memo loses its place among the pins when it is removed from the index and taken by another', async () => {
     const user = newId();
     const ids = Array.from({ length: PINS + 1 }, (_, i) => i + 1);
     const late = ids.length;
@@ -841,7 +841,7 @@ describe('the trash', () => {
     expect(await trashOf(user)).toEqual([]);
   });
 
-  test('wherever in a long list it was, however long its neighbours, no other moves', async () => {
+  test('a memo comes back to its place from anywhere in a long list, and no other moves', async () => {
     const user = newId();
     const memos = Array.from({ length: 1000 }, (_, i) => {
       // Those before the last of the long ones are not moved, nor are those with 200 after them.
@@ -859,7 +859,7 @@ describe('the trash', () => {
     expect(await trashOf(user)).toEqual([]);
   });
 
-  test('deleting and restoring again are done already; unknown memos are missing', async () => {
+  test('repeated deletions and restorations are done; unknown memos are missing', async () => {
     const user = newId();
     const id = await add(user, 'a');
     expect((await store.remove(user, id)).status).toBe('done');
@@ -950,7 +950,7 @@ describe('the trash', () => {
     expect(await textsOf(user)).toEqual(['a']);
   });
 
-  test('when an emptied list was numbered anew, a restored memo gets a place beside', async () => {
+  test('a restored memo gets a new number when an emptied list was numbered anew', async () => {
     const user = newId();
     await redis.rpush(`user:${user}:memos`, pythonMemo('old'));
     await store.page(user, 1);
@@ -963,7 +963,7 @@ describe('the trash', () => {
     expect(await trashOf(user)).toEqual([]);
   });
 
-  test('takes the next free number among those that follow each other, once', async () => {
+  test('a restored memo gets the next free number once, also when it is restored again', async () => {
     const user = newId();
     await redis.rpush(`user:${user}:memos`, pythonMemo('old'));
     await store.page(user, 1);
@@ -983,7 +983,7 @@ describe('the trash', () => {
     expect((await listOf(user)).map(idOf)).toEqual(numbers);
   });
 
-  test('what was deleted more than 30 days ago is dropped; purging drops at once', async () => {
+  test('memos deleted more than 30 days ago are gone, and purged ones at once', async () => {
     const user = newId();
     const [seconds] = await redis.time();
     const old = (Number(seconds) - 31 * 24 * 3600) * 1e6;
@@ -1010,7 +1010,7 @@ describe('any text', () => {
     ),
   );
 
-  test('survives writing, editing, deleting and restoring to the code point', async () => {
+  test('stays the same through writing, editing, deleting and restoring, to the code point', async () => {
     const user = newId();
     await fc.assert(
       fc.asyncProperty(evil, evil, async (text, other) => {
@@ -1025,7 +1025,7 @@ describe('any text', () => {
     );
   });
 
-  test('and so do members that we do not know, to the byte', () => {
+  test('leaves unknown members of the memo as they were, to the byte', () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue()),
@@ -1422,7 +1422,7 @@ describe('emptying the trash', () => {
     expect(await trashOf(other)).toEqual(theirs);
   });
 
-  test('of nothing is nothing, and the next deletion finds it ready', async () => {
+  test('is possible when it is empty, and again after the next deletion', async () => {
     const user = newId();
     await store.empty(user);
     const id = await add(user, 'a');
