@@ -62,7 +62,8 @@ describe('a member named "id"', () => {
         const found = findIds(source);
         const parts = [0, ...found].map((at, i) => source.subarray(at, found[i]));
         const renamed = parts.map((part) => new TextDecoder().decode(part)).join('\0');
-        // A reviver sees names in JSON's order, but only the last of the same: so members by themselves.
+        // A reviver sees names in JSON's order, but only the last of the same: so members by
+        // themselves.
         const own = (text: string) => JSON.parse(text.replaceAll('\0', '_'));
         const { id, _id, ...others } = JSON.parse(json);
         const { _id: kept, ...same } = own(renamed);
