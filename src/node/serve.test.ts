@@ -9,7 +9,7 @@ import { Flights } from '../http/flights.ts';
 import { BYTES_IN_FLIGHT, STALLED_MS, UNTAKEN_MS } from '../memo/bounds.ts';
 import { serve } from './serve.ts';
 
-/** Serves an application on a free port until the end of the test. */
+/** Serves an application on a free port during the test. */
 async function start(app: Hono<Env>, isCrowded = false) {
   const flights = new Flights();
   if (isCrowded) flights.add(BYTES_IN_FLIGHT, false);
@@ -23,13 +23,13 @@ async function start(app: Hono<Env>, isCrowded = false) {
   return { ...served, port: (server.address() as AddressInfo).port };
 }
 
-test('an idle connection is kept for longer than the 60 s for which a balancer keeps it', async () => {
+test('an idle connection stays open for longer than the 60 s of a balancer', async () => {
   const { server } = await start(new Hono<Env>());
   expect(server.keepAliveTimeout).toBeGreaterThanOrEqual(65_000);
 });
 
-test('an answer that its reader has not taken yet comes to its end when no more connections are accepted', async () => {
-  const body = 'x'.repeat(20_000_000); // more than the kernel takes
+test('draining waits for a response that its client is still reading', async () => {
+  const body = 'x'.repeat(20_000_000); // more than the kernel buffers
   const app = new Hono<Env>().get('/', (c) => c.text(body));
   const { server, port, drain, countUnanswered } = await start(app);
   const asked = once(server, 'request') as Promise<[IncomingMessage, ServerResponse]>;
@@ -48,9 +48,9 @@ test('an answer that its reader has not taken yet comes to its end when no more 
 });
 
 test.each([
-  ['a body of which nothing more comes', false, 'POST', STALLED_MS],
-  ['an answer of which nothing more is taken', false, 'GET', UNTAKEN_MS],
-  ['an answer of which nothing more is taken while others need the room', true, 'GET', STALLED_MS],
+  ['a body that stalls', false, 'POST', STALLED_MS],
+  ['a response that is not read', false, 'GET', UNTAKEN_MS],
+  ['a response that is not read while room is scarce', true, 'GET', STALLED_MS],
 ])('%s ends its connection', async (_, isCrowded, method, patience) => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
   onTestFinished(() => void vi.useRealTimers());
@@ -61,7 +61,7 @@ test.each([
   const socket = connect(port, '127.0.0.1');
   onTestFinished(() => void socket.destroy());
   socket.pause();
-  socket.on('error', () => {}); // it is reset
+  socket.on('error', () => {}); // the server resets it
   socket.write(`${method} / HTTP/1.1\r\nHost: a\r\n`);
   socket.write(method === 'POST' ? 'Content-Length: 10\r\n\r\nx' : '\r\n');
   await once(server, 'request');
