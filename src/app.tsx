@@ -21,7 +21,7 @@ import { sessionRoutes } from './routes/sessions.tsx';
 import { settingsRoutes } from './routes/settings.ts';
 import { trashRoutes } from './routes/trash.tsx';
 
-/** The whole application. It owns nothing: whoever created the context destroys it. */
+/** Creates the application from middleware and routes. Its caller destroys the context. */
 export function createApp(context: AppContext): Hono<Env> {
   const { config, assets, flights, log, shutdown } = context;
   const app = new Hono<Env>();
@@ -59,8 +59,8 @@ export function createApp(context: AppContext): Hono<Env> {
 
   const base = config.basePath;
   app.route(base || '/', routes);
-  // The prefix with and without a slash is the same page, and a balancer's health checks do not know
-  // the prefix.
+  // The page is at the prefix with and without a trailing slash. Health checks are also at the root, as
+  // the balancer does not know the prefix.
   app.route(base || '/', page);
   if (base) {
     app.route(`${base}/`, page);

@@ -1,6 +1,6 @@
 /**
- * However much is stored, and whatever it is, no script of the store takes long. Each test has a Redis
- * of its own, whose log of slow scripts fails it.
+ * No script of the store takes long, whatever and however much is stored. Each test has its own
+ * Redis, whose slow log fails the test.
  */
 
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -22,7 +22,7 @@ beforeEach(async () => {
   store = createMemoStore(redis);
 });
 
-/** Fills the list with so many elements, a few megabytes at once. */
+/** Pushes so many elements, a few megabytes per command. */
 async function fill(count: number, make: (i: number) => string): Promise<void> {
   const size = Math.max(1, Math.min(2000, Math.floor(4e6 / make(0).length)));
   for (let i = 0; i < count; i += size) {
@@ -31,7 +31,7 @@ async function fill(count: number, make: (i: number) => string): Promise<void> {
   }
 }
 
-describe('every operation on', () => {
+describe('no operation is slow on', () => {
   /** memo.py's longest memo: each of 20,000 characters as two escapes. */
   const longest = '\\ud83d\\ude00'.repeat(20_000);
   const FIRST = 1.7e15;
@@ -58,14 +58,17 @@ describe('every operation on', () => {
         expect((await store.restore(USER, id)).status).toBe('done');
       }
       expect(await redis.llen(KEY)).toBe(count);
-      // Those that are pinned stand all over the list.
+      // Pinned memos at all positions of the list.
       for (let i = 0; i < 90; i++) {
         await store.edit(USER, FIRST + Math.floor((i * count) / 90), { pin: true });
       }
       expect((await store.pinned(USER)).length).toBeGreaterThan(0);
-      // A few at a time, where they are long.
-      const [looked] = (await redis.memos(KEY, 'find', ...ids, ...ids, ...ids)) as [number, string];
-      if (text.length > 8000) expect(looked).toBeLessThan(7);
+      // Long memos are read a few at a time.
+      const [handled] = (await redis.memos(KEY, 'find', ...ids, ...ids, ...ids)) as [
+        number,
+        string,
+      ];
+      if (text.length > 8000) expect(handled).toBeLessThan(7);
       const added = [
         await store.append(USER, 'new', 'a', { refuseRepeat: true }),
         await store.append(USER, 'new', 'b', { refuseRepeat: true }),
@@ -79,7 +82,7 @@ describe('every operation on', () => {
   );
 });
 
-describe('numbering', () => {
+describe('assigning ids is not slow for', () => {
   const many = (what: string, count: number) => what.repeat(count);
 
   test.each([
@@ -96,25 +99,29 @@ describe('numbering', () => {
     ['quotes in an object', `{${many('"', 240_000)}`],
     ['backslashes', `{"id": "${many('\\', 240_000)}`],
     ['escapes', `{"id": "${many('\\u0000', 40_000)}"}`],
-    ['no object', many('\0', 240_000)],
+    ['control characters and no object', many('\0', 240_000)],
     ['a megabyte of ids', `{${Array.from({ length: 120_000 }, () => '"id": 1')}}`],
     ['a megabyte', `{"text": "${many('x', 1 << 20)}"}`],
-  ])('what has %s', async (_, element) => {
+  ])('an element with %s', async (_, element) => {
     await redis.rpush(KEY, element, '{"text": "b"}', element);
     expect((await store.page(USER, 10)).memos.length).toBeGreaterThan(0);
     const list = await redis.lrange(KEY, 0, -1);
     expect(list.map((memo) => parseMemo(memo).id)).toEqual([1, 2, 3]);
-    // Names are changed a few thousand at once.
+    // One call renames a few thousand members.
     const steps = /cmdstat_lset:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1];
     const changed = list[0]!.split('"_id"').length - 1;
     expect(Number(steps)).toBeGreaterThanOrEqual(3 + 2 * Math.floor(changed / 10_000));
   });
 
   test.each([
-    ['300,000 of them', 300_000, (i: number) => `{"text": "${i}"}`],
-    ['20,000 with ids', 20_000, (i: number) => `{"id": 1, "text": "${i}"}`],
-    ['20,000 with a node each', 20_000, (i: number) => `{"text": "${i}${'x'.repeat(8200)}"}`],
-    ['300 of the longest', 300, (i: number) => `{"text": "${i}${'x'.repeat(240_000)}"}`],
+    ['300,000 elements', 300_000, (i: number) => `{"text": "${i}"}`],
+    ['20,000 elements with an "id"', 20_000, (i: number) => `{"id": 1, "text": "${i}"}`],
+    [
+      '20,000 elements with a node each',
+      20_000,
+      (i: number) => `{"text": "${i}${'x'.repeat(8200)}"}`,
+    ],
+    ['300 of the longest elements', 300, (i: number) => `{"text": "${i}${'x'.repeat(240_000)}"}`],
   ])(
     '%s',
     async (_, count, make) => {
@@ -129,7 +136,7 @@ describe('numbering', () => {
     120_000,
   );
 
-  test('a number that is taken by 300,000 others', async () => {
+  test('a restored memo whose id and the next 299,999 are taken', async () => {
     await fill(1, () => '{"text": "old"}');
     await store.page(USER, 1);
     await store.remove(USER, 1);
@@ -139,7 +146,7 @@ describe('numbering', () => {
   });
 });
 
-test('limiting takes no time at all', async () => {
+test('a rate limit takes less than 1 ms of Redis’s time', async () => {
   const limiter = createRateLimiter(redis);
   for (let i = 0; i < 200; i++) await limiter.take(`user:${USER}:writes`, 120);
   const slowest = /cmdstat_evalsha:.*usec_per_call=([\d.]+)/.exec(await redis.info('commandstats'));
