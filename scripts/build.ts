@@ -124,6 +124,8 @@ export async function writeCompileCache(node = process.execPath): Promise<void> 
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  // The image keeps these modes: its server runs as another user, who may read the files, not write.
+  process.umask(0o022);
   await rm(resolve(ROOT, 'dist'), { recursive: true, force: true });
   await writeAssets();
   const { metafile } = await build(serverOptions);

@@ -439,7 +439,9 @@ async function carryOut(stages: Stage[], isIgnored: (path: string) => boolean): 
         await fs.symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
       } else if (name === 'RUN') {
         const env = { PATH: process.env.PATH, HOME: root, npm_config_update_notifier: 'false' };
-        await run('/bin/sh', ['-c', text], { cwd: folder, env, timeout: 30_000 });
+        // A builder's umask is not known; with Debian 13's for users, new files are group-writable.
+        const script = `umask 002; ${text}`;
+        await run('/bin/sh', ['-c', script], { cwd: folder, env, timeout: 30_000 });
       }
     }
   }
