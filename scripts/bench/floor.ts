@@ -64,7 +64,6 @@ async function sendPage(request: IncomingMessage, response: ServerResponse, head
 async function sendHome(request: IncomingMessage, response: ServerResponse, ready: Ready) {
   const user = await findUser(request);
   await Promise.all([
-    redis.get(`user:${user}`),
     redis.smembers(`user:${user}:pins`),
     redis.memos(`user:${user}:memos`, 'page', '', 50),
   ]);
