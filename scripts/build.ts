@@ -1,6 +1,6 @@
 /**
- * Builds `dist/`: the server with its packages in `index.js`, its compiled code in `cache/`, and the
- * static files in `assets.json`. Run by `npm run build` and the image; `npm start` and the tests use parts.
+ * Builds `dist/`: the server with its packages in `index.js`, its compiled code in `cache/`, and the static
+ * files in `assets.json`. `npm run build` and the image run it; `npm start` and the tests import parts.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -346,7 +346,7 @@ describe('compose.yaml', () => {
     expect([command, entrypoint, user, healthcheck]).toEqual(Array(4).fill(undefined));
   });
 
-  test('keeps the memos in a named volume, and Redis in a named container without published ports', () => {
+  test('keeps the memos in a named volume, in a named container without published ports', () => {
     const { image, container_name, volumes: mounts, ports } = services.memo_redis;
     expect(container_name).toBe('memo_redis');
     expect(image).toMatch(/^redis:\d+-alpine$/);
@@ -355,7 +355,7 @@ describe('compose.yaml', () => {
     expect(ports).toBeUndefined();
   });
 
-  test('starts memo after Redis has loaded, restarts both after a crash, and gives both time to stop', () => {
+  test('starts memo after Redis, restarts both after a crash, and gives both time to stop', () => {
     expect(services.memo.depends_on).toEqual({ memo_redis: { condition: 'service_healthy' } });
     // Without an init process, PID 1 ignores signals until the server handles them.
     expect(services.memo.init).toBe(true);
@@ -499,7 +499,7 @@ async function listFiles(
   return files.sort();
 }
 
-/** Replaces `${NAME}`, `${NAME:-default}` and `${NAME:?message}` as Compose does, innermost first. */
+/** Replaces `${NAME}`, `${NAME:-default}` and `${NAME:?message}`, innermost first, as Compose does. */
 function interpolate(value: string, env: Record<string, string>): string {
   const replaced = value.replace(
     /\$\{(\w+)(?::([-?])([^{}]*))?\}/g,

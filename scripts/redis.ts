@@ -142,7 +142,7 @@ async function unpackPackages(): Promise<RedisProgram> {
     }
     await fs.rename(root, CACHE).catch(async () => {
       if (await tryUnpacked()) return; // another process was faster
-      await fs.rm(CACHE, { recursive: true, force: true }); // does not run here: it is from another system
+      await fs.rm(CACHE, { recursive: true, force: true }); // of another system: it does not run here
       await fs.rename(root, CACHE);
     });
     const program = await tryUnpacked();
@@ -293,7 +293,7 @@ async function isInUse(dir: string): Promise<boolean> {
   );
 }
 
-/** The folder and process id of the server at this URL. Rejects if none listens or the password is wrong. */
+/** The folder and process id of the server at this URL. Rejects without one, or with a wrong password. */
 async function askServer(url: string) {
   const client = new Redis(url, {
     lazyConnect: true,

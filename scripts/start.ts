@@ -100,7 +100,7 @@ function startServer(): void {
   server = spawn(process.execPath, ['dist/index.js'], {
     cwd: ROOT,
     env,
-    // The server treats the end of this channel as SIGINT. The kernel ends it even if this process is killed.
+    // The server treats the end of this channel as SIGINT. It also ends when this process is killed.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     // A process group of its own: Ctrl-C reaches only this process, which forwards it once.
     detached: true,
@@ -153,7 +153,7 @@ async function untilReady(port: number, host = 'localhost'): Promise<void> {
   }
 }
 
-/** Ends the server, then everything else that was started, then this process. Only the first call counts. */
+/** Ends the server, then all else that was started, then this process. Later calls do nothing. */
 async function stop(message = '', code = message ? 1 : 0): Promise<void> {
   if (stopping) return;
   stopping = true;

@@ -7,8 +7,7 @@
  *   --rounds 5           measurements of each row, alternating with its reference
  *   --seconds 2          duration of each measurement
  *   --compare old.json   also prints the figures of an earlier run
- *   --node /usr/bin/node the Node of the servers; can be repeated. By default each row is measured on this
- *                        Node and on the image's
+ *   --node /usr/bin/node the Node of the servers, can be repeated; by default this Node and the image's
  *
  * Prints a table for each Node, and writes all figures, with the value of each round, to the file
  * (`dist/bench.json`). The main figure is CPU time per request: other programs affect it least. A run of all
