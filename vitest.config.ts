@@ -1,17 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { configDefaults, defineConfig } from 'vitest/config';
 
-/** Tests that take minutes: only `npm run test:soak` runs them. */
+/** Tests that take minutes; only `npm run test:soak` runs them. */
 const SOAK = 'src/**/*.soak.test.ts';
 
-/** Tests that can do as much as one likes: a part of it each time, all of it in `npm run test:soak`. */
+/** Tests with a short and a full version; `npm run test:soak` runs the full one. */
 const THOROUGH = 'src/testing/process/abuse.test.ts';
 
 export default defineConfig(({ mode }) => ({
   plugins: [
     {
       name: 'lua-as-text',
-      // As the build bundles them.
+      // The same as the loader `text` of the build.
       async load(id) {
         if (id.endsWith('.lua'))
           return `export default ${JSON.stringify(await readFile(id, 'utf8'))}`;
@@ -24,8 +24,8 @@ export default defineConfig(({ mode }) => ({
     exclude: [...configDefaults.exclude, ...(mode === 'soak' ? [] : [SOAK])],
     provide: { thorough: mode === 'soak' },
     globalSetup: 'src/testing/global-setup.ts',
-    // Most of them wait, for a browser or for Redis: more than there are cores.
-    maxWorkers: mode === 'soak' ? 1 : 3, // those that take long measure, and want quiet
+    // More than two cores, because most tests wait for a browser or for Redis.
+    maxWorkers: mode === 'soak' ? 1 : 3, // soak tests measure: nothing may run beside them
     testTimeout: mode === 'soak' ? 120_000 : 30_000,
     hookTimeout: 60_000,
   },
