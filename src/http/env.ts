@@ -36,7 +36,7 @@ export interface Env {
     cookies?: string[];
     /** undefined: not logged in, or not looked up */
     session?: Session;
-    /** the same session; set in routes behind `requireSession` */
+    /** the same session, in routes that have looked whether there is one */
     reader: Session;
     /** the sessions of a request that has cookies of several, of which none is used */
     rivals?: Session[];
