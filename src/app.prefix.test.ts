@@ -9,7 +9,9 @@ const PUBLIC_URL = 'https://example.com/memo';
 
 /** The addresses of a page's links, assets and forms. */
 const addresses = (html: string) =>
-  [...html.matchAll(/(?:href|src|action)="([^"]*)"/g)].map((match) => match[1]!);
+  [...html.matchAll(/\s(?:href|src|action|formaction|hx-get)="([^"]*)"/g)].map(
+    (match) => match[1]!,
+  );
 
 describe.each([
   { where: 'the routes live at the prefix', env: { PUBLIC_URL }, base: '/memo' },

@@ -7,6 +7,7 @@ import { accessLog } from './middleware/access-log.ts';
 import { countFlight } from './middleware/count-flight.ts';
 import { defaultHeaders } from './middleware/default-headers.ts';
 import { pageContext } from './middleware/page-context.ts';
+import { routedOnly } from './middleware/routed-only.ts';
 import { sameOrigin } from './middleware/same-origin.ts';
 import { strictPath } from './middleware/strict-path.ts';
 import { assetRoutes } from './routes/assets.ts';
@@ -41,6 +42,7 @@ export function createApp(context: AppContext): Hono<Env> {
         ),
     }),
   );
+  app.use(routedOnly());
 
   const home = createHome(context);
   const health = healthRoutes(context);

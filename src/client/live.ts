@@ -1,120 +1,116 @@
-/** What changes elsewhere appears, without disturbing what is typed, the focus, or the place. */
+/** Changes that were made elsewhere appear, without disturbing what is typed, the focus, or the place. */
 import htmx from 'htmx.org';
 import { isComposing, whenComposed } from './composition.ts';
-import { cards, isOwn, main, on } from './page.ts';
-import { tab } from './saving.ts';
+import {
+  admitRefresh,
+  beginChange,
+  beginRefresh,
+  createFreshness,
+  endRefresh,
+  needsRefresh,
+} from './freshness.ts';
+import { cards, events, isOwn, main, on, type RequestContext, tab } from './page.ts';
+import { backOff } from './sending.ts';
 
-/** When a stream that was refused is tried again; doubled each time. */
-const RETRY = 3; // seconds
-const LONGEST_RETRY = 60;
 /** The server says every 25 s that it is there. */
 const SILENCE = 60_000; // ms
 
-/** Requests of the reader's own: what they change is shown by their answers. */
-let underWay = 0;
-let begun = 0;
-let missed = false;
-/** How many of them had begun when the page was asked for. */
-const before = new WeakMap<object, number>();
+const freshness = createFreshness();
 
-on('htmx:before:request', (request) => {
-  if (!isOwn(request)) {
-    before.set(request.request, begun);
-    return;
-  }
-  underWay++;
-  begun++;
-});
-on('htmx:finally:request', (request) => {
-  if (isOwn(request)) underWay = Math.max(0, underWay - 1);
-  if (missed) refresh();
-});
-
-// What was asked for while nothing stood in the way must not take the place of what has come since.
-on('htmx:after:request', (request, event) => {
-  if (isOwn(request) || request.request.headers['HX-History-Restore-Request']) return;
-  if (isLive() && !isBusy() && before.get(request.request) === begun) return;
-  event.preventDefault();
-  refresh();
-});
-
-/** A page with a question on it waits for an answer. */
+/** Whether the page may be refreshed: one with a question on it waits for its answer. */
 const isLive = () => main().dataset.live !== undefined;
-const isBusy = () => isComposing() || underWay > 0;
 
-/** Asks for the page as it is now. */
+/** Shows the page as it is now, as soon as nothing stands in the way. */
 export function refresh(): void {
-  if (!isLive()) return;
-  missed = isBusy();
-  if (!missed) {
-    htmx.ajax('GET', location.pathname + location.search, {
-      target: '#main',
-      swap: 'outerMorph show:none',
-    });
-  } else if (underWay === 0) {
-    whenComposed(refresh);
-  }
+  freshness.isStale ||= isLive();
+  whenComposed(catchUp);
 }
 
-/** One stream, and for the visible tab only: a browser has few connections to one host. */
+function catchUp(): void {
+  if (!isLive() || !needsRefresh(freshness)) return;
+  htmx.ajax('GET', location.pathname + location.search, {
+    target: '#main',
+    swap: 'outerMorph show:none',
+  });
+}
+
+function watchRequests(): void {
+  on('htmx:before:request', (context) => {
+    if (isOwn(context)) beginChange(freshness, context);
+    else beginRefresh(freshness);
+  });
+  on('htmx:after:request', (context, event) => {
+    if (isOwn(context)) return;
+    const isAdmitted = admitRefresh(freshness, !isLive() || isComposing());
+    // Going back in the history shows another page in any case.
+    if (!isAdmitted && !context.request.headers['HX-History-Restore-Request'])
+      event.preventDefault();
+  });
+  on('htmx:finally:request', (context) => {
+    if (isOwn(context)) freshness.changes.delete(context);
+    else if (!endRefresh(freshness)) return;
+    whenComposed(catchUp);
+  });
+}
+
 let stream: EventSource | undefined;
-/** Whether there may be news that nobody told: the page is older than the stream. */
-let opened = document.hidden;
+/** Whether the page may be older than the stream: changes in between were told to nobody. */
+let isLate = document.hidden;
 let failures = 0;
+/** When the stream said something last, in ms. */
+let heard = 0;
+
+/** Opens the stream anew; for the visible tab only, as a browser has few connections to one host. */
 function connect(): void {
-  if (document.hidden) {
-    stream?.close();
-    stream = undefined;
-    return;
-  }
-  if (stream && stream.readyState !== EventSource.CLOSED) return;
-  stream = new EventSource(document.body.dataset.events!);
-  stream.onopen = () => {
-    // After a break there may be news that nobody told.
-    if (opened) refresh();
-    opened = true;
+  stream?.close();
+  if (document.hidden) return;
+  const source = new EventSource(events);
+  stream = source;
+  heard = Date.now();
+  source.onopen = () => {
+    if (isLate) refresh();
+    isLate = true;
     failures = 0;
   };
-  stream.onerror = () => {
-    opened = true;
-    // The browser goes on by itself, unless what came was no stream.
-    const seconds = Math.min(RETRY * 2 ** failures++, LONGEST_RETRY);
-    if (stream?.readyState === EventSource.CLOSED) setTimeout(connect, seconds * 1000);
+  source.onerror = () => {
+    isLate = true;
+    // The browser reconnects by itself, unless the response was no stream.
+    if (source.readyState !== source.CLOSED) return;
+    setTimeout(() => source === stream && connect(), backOff(failures++) * 1000);
   };
-  stream.addEventListener('changed', ({ data }) => {
+  const hear = ({ type, data }: MessageEvent) => {
     heard = Date.now();
-    if (data !== tab) refresh();
-  });
-  stream.addEventListener('alive', () => {
-    heard = Date.now();
-  });
-  heard = Date.now();
+    if (type === 'changed' && data !== tab) refresh();
+  };
+  source.addEventListener('changed', hear);
+  source.addEventListener('alive', hear);
 }
-document.addEventListener('visibilitychange', connect);
 
-/** A network that went away without a word leaves a stream that says nothing any more. */
-let heard = 0;
-function reconnect(): void {
-  stream?.close();
+/** New memos above what is being read must not push it away. Not all browsers see to that. */
+function anchorScroll(): void {
+  let anchor: { card: HTMLElement; top: number } | undefined;
+  const boxOf = (card: HTMLElement) => card.getBoundingClientRect();
+  on('htmx:before:swap', ({ sourceElement }: RequestContext) => {
+    const card = cards().find((it) => boxOf(it).bottom > 0);
+    const isRefresh = sourceElement === document.body;
+    anchor = isRefresh && scrollY > 0 && card ? { card, top: boxOf(card).top } : undefined;
+  });
+  on('htmx:after:swap', () => {
+    if (anchor?.card.isConnected) {
+      scrollBy({ top: boxOf(anchor.card).top - anchor.top, behavior: 'instant' });
+    }
+    anchor = undefined;
+  });
+}
+
+export function start(): void {
+  watchRequests();
+  anchorScroll();
+  document.addEventListener('visibilitychange', connect);
+  addEventListener('online', connect);
+  // A network that goes away without a word leaves a stream that stays silent.
+  setInterval(() => {
+    if (Date.now() - heard > SILENCE) connect();
+  }, SILENCE / 4);
   connect();
 }
-addEventListener('online', reconnect);
-setInterval(() => {
-  if (stream && Date.now() - heard > SILENCE) reconnect();
-}, SILENCE / 4);
-
-// New memos above what is being read must not push it away. Not all browsers see to that.
-let anchor: { card: HTMLElement; top: number } | undefined;
-on('htmx:before:swap', ({ sourceElement }) => {
-  const card = cards().find((it) => it.getBoundingClientRect().bottom > 0);
-  const top = card?.getBoundingClientRect().top;
-  anchor = sourceElement === document.body && scrollY > 0 && card ? { card, top: top! } : undefined;
-});
-on('htmx:after:swap', () => {
-  if (anchor?.card.isConnected) {
-    scrollBy({ top: anchor.card.getBoundingClientRect().top - anchor.top, behavior: 'instant' });
-  }
-  anchor = undefined;
-});
-
-connect();

@@ -39,7 +39,7 @@ export interface ComposerProps {
 /** The form for a new memo. */
 export function Composer({ page, person, newKey, isEditing }: ComposerProps) {
   return (
-    <form class="composer" id="new" method="post" action={href(page, '/memo')} hx-sync="this:drop">
+    <form class="composer" id="new" method="post" action={href(page, '/memo')}>
       <input type="hidden" name="person" value={person} />
       <input type="hidden" name="key" value={newKey} />
       {page.fragment || isEditing ? <NewMemoField page={page} /> : <FocusedField page={page} />}
@@ -54,7 +54,9 @@ function newMemoField(page: StaticContext, autofocus: boolean) {
     <>
       <TextArea label={t.newMemo} text="" placeholder={t.placeholder} autofocus={autofocus} />
       <p class="buttons">
-        <button type="submit">{t.save}</button>
+        <button class="primary" type="submit">
+          {t.save}
+        </button>
       </p>
     </>
   );
@@ -81,7 +83,6 @@ export function Editor({ page, person, memo, query }: EditorProps) {
         id={`edit-${memo.id}`}
         method="post"
         action={href(page, `/memo/${memo.id}`)}
-        hx-sync="this:drop"
       >
         <ListQueryFields query={query} />
         <input type="hidden" name="person" value={person} />
@@ -92,11 +93,13 @@ export function Editor({ page, person, memo, query }: EditorProps) {
             class="quiet"
             href={`${pageHref(page, { ...query, edit: undefined })}#m${memo.id}`}
             hx-replace-url="true"
-            data-key="cancel"
+            data-action="cancel"
           >
             {t.cancel}
           </a>
-          <button type="submit">{t.save}</button>
+          <button class="primary" type="submit">
+            {t.save}
+          </button>
         </p>
       </form>
     </article>

@@ -66,7 +66,6 @@ function DraftForm({ page, draft }: { page: PageContext; draft: Draft }) {
       id="draft"
       method="post"
       action={draft.action}
-      hx-sync="this:drop"
       data-unsaved
     >
       {[...draft.fields].map(([name, value]) => (
@@ -83,11 +82,13 @@ function DraftForm({ page, draft }: { page: PageContext; draft: Draft }) {
       <TextArea label={t.yourText} text={draft.text} autofocus />
       <p class="buttons">
         {draft.present && (
-          <a class="quiet" href={`${href(page, '/')}#m${draft.present.id}`} data-key="cancel">
+          <a class="quiet" href={`${href(page, '/')}#m${draft.present.id}`} data-action="cancel">
             {t.keepTheirs}
           </a>
         )}
-        <button type="submit">{draft.present ? t.overwrite : t.saveAgain}</button>
+        <button class="primary" type="submit">
+          {draft.present ? t.overwrite : t.saveAgain}
+        </button>
       </p>
     </form>
   );

@@ -145,9 +145,7 @@ export function SearchForm({ page, q }: { page: StaticContext; q?: string | unde
           enterkeyhint="search"
           autocomplete="off"
         />
-        <button class="quiet" type="submit">
-          {t.searchButton}
-        </button>
+        <button type="submit">{t.searchButton}</button>
       </form>
     </search>
   );

@@ -25,7 +25,7 @@ export function NoticeContent({ page, notice, query }: NoticeContentProps) {
     >
       <ListQueryFields query={query} />
       <span>{t.removed}</span>
-      <button class="quiet" type="submit" data-key="u" autofocus>
+      <button type="submit" data-action="undo" autofocus>
         {t.undo}
       </button>
     </form>
@@ -43,7 +43,7 @@ export function ProblemNotice({ page, problem }: { page: PageContext; problem: P
       </p>
       <p class="actions">
         {problem.code === 'logged-out' && <LoginButton page={page} />}
-        <button class="quiet" type="button" data-key="close">
+        <button type="button" data-action="close">
           {t.close}
         </button>
       </p>

@@ -29,9 +29,7 @@ export function Sessions({ page, reader, sessions, current }: SessionsProps) {
           ))}
         </ul>
         <form method="post" action={href(page, '/sessions/end')} hx-boost="false">
-          <button class="quiet" type="submit">
-            {t.logoutAll}
-          </button>
+          <button type="submit">{t.logoutAll}</button>
         </form>
         <p>
           <a href={href(page, '/')} hx-swap="outerMorph show:top">
@@ -70,9 +68,7 @@ function SessionCard({ page, session, isCurrent }: SessionCardProps) {
           <strong>{t.thisBrowser}</strong>
         ) : (
           <form method="post" action={href(page, `/sessions/${session.id}/end`)}>
-            <button class="quiet" type="submit">
-              {t.logout}
-            </button>
+            <button type="submit">{t.logout}</button>
           </form>
         )}
       </footer>

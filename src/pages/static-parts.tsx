@@ -37,11 +37,7 @@ export const Brand = oncePerTheme((page) => (
   </a>
 ));
 
-export const LogoutButton = oncePerTheme((page) => (
-  <button class="quiet" type="submit">
-    {page.t.logout}
-  </button>
-));
+export const LogoutButton = oncePerTheme((page) => <button type="submit">{page.t.logout}</button>);
 
 /** Links to the person's other pages. */
 export const Places = oncePerTheme((page) => {
@@ -67,7 +63,6 @@ export const Settings = oncePerTheme((page) => {
         <legend>{t.language}</legend>
         {LANGUAGES.map((choice) => (
           <button
-            class="quiet"
             type="submit"
             name="language"
             value={choice}
@@ -82,7 +77,6 @@ export const Settings = oncePerTheme((page) => {
         <legend>{t.theme}</legend>
         {THEMES.map((choice) => (
           <button
-            class="quiet"
             type="submit"
             name="theme"
             value={choice}
@@ -97,7 +91,7 @@ export const Settings = oncePerTheme((page) => {
 });
 
 export const KeysButton = oncePerTheme((page) => (
-  <button class="quiet keys scripted" type="button" data-key="?">
+  <button class="keys scripted" type="button" data-action="keys">
     {page.t.keys}
   </button>
 ));
@@ -136,7 +130,9 @@ export const Keys = oncePerTheme((page) => {
         ))}
       </dl>
       <form method="dialog">
-        <button type="submit">{t.close}</button>
+        <button class="primary" type="submit">
+          {t.close}
+        </button>
       </form>
     </dialog>
   );

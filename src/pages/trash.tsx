@@ -39,9 +39,7 @@ export function Trash({ page, reader, memos, toEmpty, before, next, done }: Tras
               <a class="quiet" href={href(page, '/trash')}>
                 {t.cancel}
               </a>
-              <button class="quiet" type="submit">
-                {t.emptyTrash}
-              </button>
+              <button type="submit">{t.emptyTrash}</button>
             </span>
           </form>
         )}

@@ -2,7 +2,6 @@ import { Hono } from 'hono';
 import type { AppContext } from '../context.ts';
 import type { Env } from '../http/env.ts';
 import { respond } from '../http/respond.ts';
-import { onRoutes } from '../middleware/on-routes.ts';
 import { readSession } from '../middleware/read-session.ts';
 import { requireSession } from '../middleware/require-session.ts';
 import type { Listener } from '../store/changes.ts';
@@ -26,7 +25,7 @@ const ALIVE = 'event: alive\ndata:\n\n';
  */
 export function eventRoutes({ config, changes, sessions, shutdown }: AppContext) {
   const app = new Hono<Env>();
-  app.use(onRoutes(readSession(sessions, { counts: false }), requireSession(config)));
+  app.use(readSession(sessions, { counts: false }), requireSession(config));
   const streams = new Set<EventStream>();
   let heartbeat: ReturnType<typeof setInterval> | undefined;
   const beat = () => {

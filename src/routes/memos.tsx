@@ -14,7 +14,6 @@ import { setTask } from '../memo/text.ts';
 import { joinYielding } from '../memo/yielding.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
 import { limitWrites } from '../middleware/limit-writes.ts';
-import { onRoutes } from '../middleware/on-routes.ts';
 import { readBody } from '../middleware/read-body.ts';
 import { requireSamePerson } from '../middleware/require-same-person.ts';
 import { requireSession } from '../middleware/require-session.ts';
@@ -34,13 +33,11 @@ export function memoRoutes(
 ) {
   const app = new Hono<Env>();
   app.use(
-    onRoutes(
-      readBody({ sessions, limit: TEXT_BODY_BYTES }),
-      requireSession(config),
-      requireSamePerson(),
-      limitWrites(limiter, config),
-      announceChanges(changes),
-    ),
+    readBody({ sessions, limit: TEXT_BODY_BYTES }),
+    requireSession(config),
+    requireSamePerson(),
+    limitWrites(limiter, config),
+    announceChanges(changes),
   );
 
   /**

@@ -3,7 +3,6 @@ import type { AppContext } from '../context.ts';
 import type { Env } from '../http/env.ts';
 import { redirect, renderPage } from '../http/respond.ts';
 import { clearSessionCookie } from '../http/session-cookie.ts';
-import { onRoutes } from '../middleware/on-routes.ts';
 import { readBody } from '../middleware/read-body.ts';
 import { requireSession } from '../middleware/require-session.ts';
 import { Sessions } from '../pages/sessions.tsx';
@@ -12,7 +11,7 @@ import { sessionIdOf } from '../store/sessions.ts';
 /** The list of the person's sessions, and ending them. */
 export function sessionRoutes({ config, changes, sessions }: AppContext) {
   const app = new Hono<Env>();
-  app.use(onRoutes(readBody({ sessions }), requireSession(config)));
+  app.use(readBody({ sessions }), requireSession(config));
 
   // The list, with a button to end each session but this one.
   app.get('/', async (c) => {

@@ -7,7 +7,6 @@ import { PAGE_SIZE } from '../memo/bounds.ts';
 import type { Memo } from '../memo/stored-memo.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
 import { limitWrites } from '../middleware/limit-writes.ts';
-import { onRoutes } from '../middleware/on-routes.ts';
 import { readBody } from '../middleware/read-body.ts';
 import { requireSession } from '../middleware/require-session.ts';
 import { readId } from '../pages/list-query.tsx';
@@ -29,12 +28,10 @@ interface ShowOptions {
 export function trashRoutes({ config, changes, limiter, memos, sessions }: AppContext) {
   const app = new Hono<Env>();
   app.use(
-    onRoutes(
-      readBody({ sessions }),
-      requireSession(config),
-      limitWrites(limiter, config),
-      announceChanges(changes),
-    ),
+    readBody({ sessions }),
+    requireSession(config),
+    limitWrites(limiter, config),
+    announceChanges(changes),
   );
   const address = `${config.prefix}/trash`;
 

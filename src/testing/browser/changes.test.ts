@@ -140,6 +140,26 @@ test('a card whose list has left meanwhile is shown all the same', async () => {
   await soon(() => memosOn(page)).toEqual(['셋', '둘', '하나']);
 });
 
+test('a change whose response is lost is shown all the same', async () => {
+  const { page, world, forgive } = await comeIn('under /memo');
+  forgive(/ERR_FAILED|htmx:error/);
+  await listens(page);
+  for (const text of ['하나', '둘']) {
+    await write(page, text);
+    await cardOf(page, text).waitFor();
+  }
+  await page.route(/\/pin$/, async (route) => {
+    // With what the browser would have sent: it is done.
+    const headers = { ...route.request().headers(), 'sec-fetch-site': 'same-origin' };
+    await route.fetch({ headers, maxRedirects: 0 });
+    await route.abort();
+  });
+  await cardButton(page, '하나', '고정').click();
+  await page.getByText('연결되지 않았습니다.').waitFor();
+  await soon(() => memosOn(pinned(page))).toEqual(['하나']);
+  expect(JSON.parse((await world.stored())[0]!).pin).toBe(true);
+});
+
 test('an undoing is shown where the page is now, not where it was pressed', async () => {
   const { page, world } = await comeIn('at the root of a host');
   await listens(page);

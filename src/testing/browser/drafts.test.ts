@@ -434,6 +434,51 @@ describe('a save that fails', () => {
 });
 
 describe('an edit', () => {
+  test('of an old version is one still after a reload: the text of the other device stays', async () => {
+    const { world, page } = await comeIn('under /memo');
+    await write(page, '처음 글');
+    await soon(() => memosOn(page)).toEqual(['처음 글']);
+    await openEditor(page, '처음 글');
+    await editor(page).fill('여기서 고친 글');
+    await isKept(page, '여기서 고친 글');
+    const [{ id }] = (await world.stored()).map((memo) => JSON.parse(memo)) as [{ id: number }];
+    await page.request.patch(`${world.page}memo/${id}`, {
+      headers: { Origin: world.origin },
+      data: { text: '저쪽에서 고친 글' },
+    });
+    await page.reload();
+    await soon(() => editor(page).inputValue()).toBe('여기서 고친 글');
+    await saver(editor(page)).click();
+    await page.getByRole('region', { name: '지금 저장되어 있는 글' }).waitFor();
+    expect(await editor(page).inputValue()).toBe('여기서 고친 글');
+    expect(await world.texts()).toEqual(['저쪽에서 고친 글']);
+  });
+
+  test('takes nothing more while it is saved: what is seen is what was sent', async () => {
+    const { world, page } = await comeIn('at the root of a host');
+    await write(page, '글');
+    await openEditor(page, '글');
+    let pass = () => {};
+    const held = new Promise<void>((resolve) => {
+      pass = resolve;
+    });
+    await page.route(/\/memo\/\d+$/, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await editor(page).fill('고친 글');
+    const sent = page.waitForRequest(/\/memo\/\d+$/);
+    await page.keyboard.press('Control+Enter');
+    await sent;
+    await page.keyboard.type(' 그리고 더');
+    await page.keyboard.press('Control+Enter');
+    expect(await editor(page).inputValue()).toBe('고친 글');
+    pass();
+    await soon(() => memosOn(page)).toEqual(['고친 글']);
+    expect(await world.texts()).toEqual(['고친 글']);
+    expect(await drafts(page)).toEqual([]);
+  });
+
   test('is given up by Esc, and asked about when a text would be lost', async () => {
     const { world, page, answer, step } = await comeIn('under /memo');
     await write(page, '그대로 둘 메모');

@@ -9,6 +9,7 @@ import {
   editor,
   isFocused,
   link,
+  listens,
   memosOn,
   openEditor,
   pinned,
@@ -62,6 +63,18 @@ async function watchField(page: Page) {
     page.evaluate(() => {
       const { watched } = window as { watched?: Element };
       return watched?.isConnected === true && document.activeElement === watched;
+    });
+}
+
+/** What the page hears of changes. @returns waits for the next one that its stream tells */
+async function listenToStream(page: Page) {
+  const cdp: CDPSession = await page.context().newCDPSession(page);
+  await cdp.send('Network.enable');
+  return () =>
+    new Promise<void>((resolve) => {
+      cdp.on('Network.eventSourceMessageReceived', ({ eventName }) => {
+        if (eventName === 'changed') resolve();
+      });
     });
 }
 
@@ -157,21 +170,56 @@ describe('while a syllable is being composed', () => {
   test('neither news nor the answer to a save breaks it', async () => {
     const { world, page, context, step } = await comeIn('under /memo');
     const ime = await takeInputMethod(page);
+    const tellsOfChange = await listenToStream(page);
+    await listens(page);
     await step('news wait for its end', async () => {
       await composer(page).focus();
       const stays = await watchField(page);
       await ime.compose('쓰');
+      const asked: string[] = [];
+      page.on('request', (request) => asked.push(request.url()));
+      const told = tellsOfChange();
       await sendByProgram(world, context, 1);
-      const answered = page.waitForResponse((response) => response.url() === world.page);
+      await told;
       await ime.compose('씀');
       expect(await composer(page).inputValue()).toBe('씀');
       expect(await memosOn(page)).toEqual([]);
+      expect(asked).toEqual([]);
       expect(await stays()).toBe(true);
       await ime.commit('씀');
-      await answered;
       await soon(() => memosOn(page)).toEqual(['보낸 0']);
+      expect(asked).toEqual([world.page]);
       expect(await composer(page).inputValue()).toBe('씀');
       expect(await stays()).toBe(true);
+    });
+    await step('also those that are on their way already', async () => {
+      let pass = () => {};
+      const held = new Promise<void>((resolve) => {
+        pass = resolve;
+      });
+      const asked = page.waitForRequest(world.page);
+      await page.route(
+        world.page,
+        async (route) => {
+          await held;
+          await route.continue();
+        },
+        { times: 1 },
+      );
+      await sendByProgram(world, context, 1);
+      await asked;
+      const stays = await watchField(page);
+      await ime.compose('다');
+      const over = page.waitForEvent('requestfinished', (request) => request.url() === world.page);
+      pass();
+      await over;
+      await ime.compose('닭');
+      expect(await memosOn(page)).toEqual(['보낸 0']);
+      expect(await stays()).toBe(true);
+      await ime.commit('닭');
+      await soon(() => memosOn(page)).toEqual(['보낸 0', '보낸 0']);
+      expect(await composer(page).inputValue()).toBe('씀닭');
+      await composer(page).fill('씀');
     });
     await step('a save’s answer leaves the next syllable alone', async () => {
       let pass = () => {};
@@ -187,14 +235,14 @@ describe('while a syllable is being composed', () => {
       await ime.compose('다');
       await ime.compose('닭');
       pass();
-      await soon(() => memosOn(page)).toEqual(['씀', '보낸 0']);
+      await soon(() => memosOn(page)).toEqual(['씀', '보낸 0', '보낸 0']);
       expect(await composer(page).inputValue()).toBe('씀닭');
       await ime.commit('닭');
       await soon(() => composer(page).inputValue()).toBe('닭');
       expect(await stays()).toBe(true);
       await page.unroute(`${world.page}memo`);
       await page.keyboard.press('Control+Enter');
-      await soon(() => world.texts()).toEqual(['닭', '씀', '보낸 0']);
+      await soon(() => world.texts()).toEqual(['닭', '씀', '보낸 0', '보낸 0']);
       await soon(() => composer(page).inputValue()).toBe('');
     });
     await step('what is half composed is kept like any other text', async () => {
