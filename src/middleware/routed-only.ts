@@ -3,8 +3,8 @@ import { matchedRoutes } from 'hono/route';
 import { METHOD_NAME_ALL } from 'hono/router';
 
 /**
- * Ends requests that no route handles: unknown paths are 404, and wrong methods 405, for everybody,
- * before a login is asked for or a write is counted.
+ * Ends requests that no route handles: unknown paths get 404 and wrong methods 405 without a login, and
+ * are not counted as writes.
  */
 export function routedOnly() {
   return createMiddleware(async (c, next) => {
