@@ -163,7 +163,6 @@ export function memoRoutes(
   app.post('/:id/task', async (c) => {
     const id = requireId(c);
     const form = requireForm(c);
-    const { userId } = c.get('reader');
     // All cards share one form, so the button of a task has its version and line in its address.
     const field = (name: string) => form.get(name) ?? c.req.query(name);
     const version = readId(field('version'));
@@ -172,18 +171,12 @@ export function memoRoutes(
     if (version === undefined || !/^\d{1,5}$/.test(line) || (task !== 'true' && task !== 'false')) {
       throw new Problem('bad-request');
     }
-    const stored = await memos.find(userId, id);
-    if (stored === undefined) throw new Problem('not-found');
-    const memo = parseMemo(stored);
-    const text = setTask(memo.text, Number(line), task === 'true');
-    // A second press finds the task as it should be: no conflict.
-    if (versionOf(memo) !== version && text !== memo.text) {
-      throw new Problem('task-changed', { headers: etag(stored) });
+    const text = (present: string) => setTask(present, Number(line), task === 'true');
+    const outcome = await memos.edit(c.get('reader').userId, id, { text }, version);
+    if (outcome.status === 'changed') {
+      throw new Problem('task-changed', { headers: etag(outcome.memo) });
     }
-    if (text === undefined) throw new Problem('not-a-task');
-    const isSame = text === memo.text;
-    const now = isSame ? stored : requireDone(await memos.edit(userId, id, { text }, version));
-    return respondToForm(c, { done: '' }, id, now);
+    return respondToForm(c, { done: '' }, id, requireDone(outcome));
   });
 
   // Pins a memo, or takes the pin off.
@@ -229,6 +222,8 @@ function requireDone(outcome: Outcome): string {
       throw new Problem('not-found');
     case 'changed':
       throw new Problem('changed', { memo: outcome.memo, headers: etag(outcome.memo) });
+    case 'not applicable':
+      throw new Problem('not-a-task');
     case 'too many pins':
       throw new Problem('too-many-pins');
     case 'no room':

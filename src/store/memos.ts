@@ -54,7 +54,8 @@ import {
 
 /** The members of a memo that a person can change. */
 export interface Change {
-  text?: string;
+  /** the new text, or a function of the present one; undefined: it cannot be changed like this */
+  text?: string | ((text: string) => string | undefined);
   pin?: boolean;
 }
 
@@ -72,6 +73,8 @@ export type Outcome =
   /** nothing is stored: the text has changed since the given version; `memo` is the present one */
   | { status: 'changed'; memo: string }
   | { status: 'missing' }
+  /** nothing is stored: the function of the change returned undefined */
+  | { status: 'not applicable' }
   | { status: 'too many pins' }
   /** nothing is stored: the person's storage is full, and the new text is longer */
   | { status: 'no room' };
@@ -334,13 +337,15 @@ export function createMemoStore(
         if (bytes === undefined) return { status: 'missing' };
         const stored = jsonOf(bytes);
         const memo = parseMemo(stored);
-        const text = change.text ?? memo.text;
+        const text =
+          typeof change.text === 'function' ? change.text(memo.text) : (change.text ?? memo.text);
         const pin = change.pin ?? memo.pin;
         const newText = text !== memo.text;
         const repeated = change.text !== undefined && !newText && pin === memo.pin;
         if (version !== undefined && version !== versionOf(memo) && !repeated) {
           return { status: 'changed', memo: stored };
         }
+        if (text === undefined) return { status: 'not applicable' };
         const members: MemberSources = new Map();
         if (newText) {
           members.set('text', JSON.stringify(text));
