@@ -234,8 +234,7 @@ export function createMemoStore(
     /**
      * Adds a memo if the person has room for it.
      * @param key idempotency key: if one of the last 200 memos has it, nothing is added, and the
-     *   outcome
-     *   is that memo (`existing`), or `key reused` if its text differs
+     *   outcome is that memo (`existing`), or `key reused` if its text differs
      * @param options.refuseRepeat whether the text is refused (`repeated`) if the newest memo has the
      *   same text and another key, and is less than ten minutes old
      */
