@@ -126,7 +126,10 @@ function openInCluster(redis: RedisClient, subscriber: Cluster, receiver: Receiv
     return new Set(set ? set.channels(isSharded ? 'ssubscribe' : 'subscribe') : []);
   }
 
-  /** Subscribes each wanted channel at its home, and unsubscribes everything else. */
+  /**
+   * Subscribes each wanted channel at its home. Unsubscribes channels that are not wanted, and wanted ones
+   * elsewhere as soon as their home is subscribed.
+   */
   function settle(): void {
     const homeOf = findHomes();
     const subscribed = new Map(subscriber.nodes().map((node) => [node, subscriptionsOf(node)]));

@@ -59,6 +59,7 @@ export interface Change {
   pin?: boolean;
 }
 
+/** What `append` has done. */
 export type AppendResult =
   | { status: 'created' | 'existing'; memo: string }
   /** nothing is stored: the key belongs to a memo with another text */
@@ -68,6 +69,7 @@ export type AppendResult =
   /** nothing is stored: the person's storage is full */
   | { status: 'no room' };
 
+/** What an operation on one memo has done. `memo` is the memo as edited, deleted or restored. */
 export type Outcome =
   | { status: 'done'; memo: string }
   /** nothing is stored: the text has changed since the given version; `memo` is the present one */
