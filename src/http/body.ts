@@ -1,6 +1,7 @@
 /** Reads request bodies up to a limit, and parses them as a form or as JSON. */
 import type { Context } from 'hono';
 import { DISCARDED_BODY_BYTES, FORM_FIELDS, SMALL_FLIGHT_BYTES } from '../memo/bounds.ts';
+import { isRecord } from '../memo/stored-memo.ts';
 import { yieldNow } from '../memo/yielding.ts';
 import type { Env, Form } from './env.ts';
 import { Problem } from './problem.ts';
@@ -26,9 +27,7 @@ export function requireJson(c: Context<Env>): Map<string, unknown> {
   } catch {
     throw new Problem('not-json');
   }
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new Problem('not-json');
-  }
+  if (!isRecord(body)) throw new Problem('not-json');
   return new Map(Object.entries(body));
 }
 
