@@ -16,10 +16,10 @@ const PROCESS = [
   'scripts/**/*.test.ts',
 ];
 
-/** Tests that take minutes: only `npm run test:soak` runs them. */
+/** Tests that take minutes; only `npm run test:soak` runs them. */
 const SOAK = 'src/**/*.soak.test.ts';
 
-/** Tests that repeat a step or a property: a few times by default, often in `npm run test:soak`. */
+/** Tests with a short and a full version; `npm run test:soak` runs the full one. */
 const THOROUGH = [
   'src/app.fuzz.test.ts',
   'src/memo/foreign.test.ts',
@@ -31,7 +31,7 @@ const THOROUGH = [
   'src/testing/process/faults.test.ts',
 ];
 
-/** Imports Lua files as strings, as the build does. */
+/** The same as the loader `text` of the build. */
 const luaAsText = {
   name: 'lua-as-text',
   async load(id: string) {

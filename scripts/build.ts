@@ -1,7 +1,6 @@
 /**
- * Builds `dist/`: the server as one file with all it needs, that file compiled in `cache/`, and the
- * static files in `assets.json`.
- * `npm run build`; also what `npm start`, the tests and the image run.
+ * Builds `dist/`: the server with its packages in `index.js`, its compiled code in `cache/`, and the static
+ * files in `assets.json`. `npm run build` and the image run it; `npm start` and the tests import parts.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -14,7 +13,7 @@ import type { Asset, Assets } from '../src/http/assets.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
-/** How the server is bundled. */
+/** esbuild's options for the server. */
 export const serverOptions = {
   absWorkingDir: ROOT,
   entryPoints: ['src/index.ts'],
@@ -25,16 +24,16 @@ export const serverOptions = {
   format: 'esm',
   loader: { '.lua': 'text' },
   metafile: true,
-  // Some packages are CommonJS and call `require` for Node's own modules.
+  // CommonJS packages call `require` for Node's modules.
   banner: {
     js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
   },
 } satisfies BuildOptions;
 
-/** An asset as `assets.json` has it: its bytes are in base64. */
+/** An asset in `assets.json`, with its bytes in base64. */
 type EncodedAsset = Record<keyof Asset, string>;
 
-/** Makes the static files: minified, compressed once and for all, named after their content. */
+/** Builds the static files: minified, compressed, with a hash of the content in the name. */
 async function buildAssets(): Promise<Record<keyof Assets, EncodedAsset>> {
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
@@ -88,7 +87,7 @@ export async function writeAssets(): Promise<void> {
   await writeFile(resolve(ROOT, 'dist/assets.json'), JSON.stringify(await buildAssets()));
 }
 
-/** Writes `dist/LICENSES.txt`: the notices of the packages that the bundle holds, as they ask for. */
+/** Writes `dist/LICENSES.txt`: the licences of all bundled packages, which require it. */
 async function writeLicenses({ inputs }: Metafile): Promise<void> {
   const packages = new Set(
     Object.keys(inputs).flatMap(
@@ -104,19 +103,19 @@ async function writeLicenses({ inputs }: Metafile): Promise<void> {
 }
 
 /**
- * Writes `dist/cache/`: the server compiled, for a start that does not compile it. Node ignores what
- * another version or another kind of processor has made, and Node 20 knows no such cache.
- * @param node the program to make it for
+ * Writes `dist/cache/`, the compiled code of the server, for a faster start. Node ignores a cache of
+ * another version or another CPU architecture; Node 20 has no such cache.
+ * @param node the program that will run the server
  */
 export async function writeCompileCache(node = process.execPath): Promise<void> {
   const folder = resolve(ROOT, 'dist/cache');
-  // Without a configuration the server ends at once, and what was compiled until then is written.
+  // Without a configuration the server exits at once; Node then writes the code compiled so far.
   spawnSync(node, ['dist/index.js'], {
     cwd: ROOT,
     env: { NODE_COMPILE_CACHE: folder, NODE_COMPILE_CACHE_PORTABLE: '1' },
     stdio: 'ignore',
   });
-  // Only its writer could read it. In the image that is root, and the server runs as another user.
+  // Node makes the files readable by their owner only. In the image that is root, not the server's user.
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   for (const entry of entries) {
     if (entry.isFile()) await chmod(resolve(entry.parentPath, entry.name), 0o644);
@@ -124,6 +123,8 @@ export async function writeCompileCache(node = process.execPath): Promise<void> 
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  // The image keeps these modes. Its server runs as another user, who can read the files but not write.
+  process.umask(0o022);
   await rm(resolve(ROOT, 'dist'), { recursive: true, force: true });
   await writeAssets();
   const { metafile } = await build(serverOptions);

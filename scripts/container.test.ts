@@ -1,6 +1,6 @@
 /**
- * What the image and compose.yaml promise, without a Docker engine: the Dockerfile's instructions
- * are carried out one by one in empty folders, and the server is started from what they leave.
+ * The image and compose.yaml, without a Docker engine: the test executes the Dockerfile's instructions in
+ * empty folders, and starts the server from the result.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -41,7 +41,7 @@ afterAll(async () => {
 describe('the image', () => {
   let stages: Stage[];
   let image: Stage;
-  /** The final stage's root, with nothing in it but what its instructions put there. */
+  /** The root of the final stage, with only the files that its instructions put there. */
   let folder: string;
 
   beforeAll(async () => {
@@ -50,14 +50,14 @@ describe('the image', () => {
     folder = await carryOut(stages, await readIgnored());
   });
 
-  /** The words after an instruction that the final stage has once. */
+  /** The arguments of an instruction that occurs once in the final stage. */
   const only = (name: string) => {
     const found = image.instructions.filter((it) => it.name === name);
     expect(found, name).toHaveLength(1);
     return found[0]!.text;
   };
 
-  /** A command in exec form, for the Node of this test. */
+  /** The arguments of a `node` command in exec form; the test runs them on its own Node. */
   const command = (text: string): string[] => {
     const [program, ...args] = JSON.parse(text.slice(text.indexOf('[')));
     expect(program).toBe('node');
@@ -85,16 +85,16 @@ describe('the image', () => {
       output.stderr += data;
     });
     const exited = once(child, 'close').then(([code, signal]) => code ?? signal);
-    const answers = async (url: string) => {
+    const requestStatus = async (url: string) => {
       for (;;) {
         const response = await fetch(url).catch(() => undefined);
         if (response) return response.status;
         if (child.exitCode !== null || child.signalCode)
-          throw new Error(`it ended: ${output.stderr}`);
+          throw new Error(`the server ended: ${output.stderr}`);
         await delay(20);
       }
     };
-    return { child, output, exited, answers };
+    return { child, output, exited, requestStatus };
   };
 
   const configuration = (port: number, redis: string) => ({
@@ -115,7 +115,7 @@ describe('the image', () => {
     return (await once(child, 'exit'))[0];
   };
 
-  test('is built on one major version of Node, which the product runs on', async () => {
+  test('has one version of Node in all stages, which package.json allows', async () => {
     expect(new Set(stages.map(({ from }) => from)).size).toBe(1);
     expect(image.from).toMatch(/^node:\d+-slim$/);
     const { engines } = JSON.parse(await read('package.json'));
@@ -124,11 +124,11 @@ describe('the image', () => {
     );
   });
 
-  test('runs as a user that is not root, given as a number', () => {
+  test('runs as a numeric user that is not root', () => {
     expect(only('USER')).toMatch(/^[1-9]\d*:[1-9]\d*$/);
   });
 
-  test('gets its files from the build alone, and runs nothing to install more', () => {
+  test('gets all its files from the build stage and installs nothing', () => {
     const copies = image.instructions.filter(({ name }) => name === 'COPY' || name === 'ADD');
     expect(copies.map(({ text }) => text)).toEqual([expect.stringMatching(/^--from=build \/app/)]);
     expect(copies[0]?.text).not.toContain('--chown');
@@ -138,7 +138,7 @@ describe('the image', () => {
     );
   });
 
-  test('holds the bundle and its static files, and nobody but root could change them', async () => {
+  test('contains only the bundle, its cache, static files and licences, writable by root only', async () => {
     const files = await listFiles(folder);
     expect(files.filter((file) => !file.startsWith('app/cache/'))).toEqual([
       'app/LICENSES.txt',
@@ -152,7 +152,7 @@ describe('the image', () => {
     }
   });
 
-  test('is built from what the build needs, and from no secret, no data and no test', async () => {
+  test('is built from the files that the build needs, without secrets, data and tests', async () => {
     const isIgnored = await readIgnored();
     const context = await listFiles(ROOT, (path) => path === 'node_modules' || path === '.git');
     const given = context.filter((path) => !isIgnored(path));
@@ -179,7 +179,7 @@ describe('the image', () => {
     }
   });
 
-  test('refuses to start without its variables, in one line that names the first', async () => {
+  test('does not start without its variables, and prints one line that names the first', async () => {
     const server = start({});
     expect(await server.exited).toBe(1);
     expect(server.output).toEqual({
@@ -189,7 +189,7 @@ describe('the image', () => {
   });
 
   test.skipIf(!process.version.startsWith(`v${NODE_MAJOR}.`))(
-    'starts with the code that its build has compiled',
+    'starts from the compiled code in its cache',
     async () => {
       const server = start({ NODE_DEBUG_NATIVE: 'COMPILE_CACHE' });
       await server.exited;
@@ -197,25 +197,25 @@ describe('the image', () => {
     },
   );
 
-  test('is alive while Redis is away, and ends in order when it is told to', async () => {
+  test('is healthy but not ready without Redis, and ends with code 0 on SIGTERM', async () => {
     const [port, closed] = [await findFreePort(), await findFreePort()];
     const server = start(configuration(port, `redis://127.0.0.1:${closed}`));
-    expect(await server.answers(`http://127.0.0.1:${port}/healthz`)).toBe(200);
-    expect(await server.answers(`http://127.0.0.1:${port}/readyz`)).toBe(503);
+    expect(await server.requestStatus(`http://127.0.0.1:${port}/healthz`)).toBe(200);
+    expect(await server.requestStatus(`http://127.0.0.1:${port}/readyz`)).toBe(503);
     expect(await checkHealth(port)).toBe(0);
     server.child.kill('SIGTERM');
     expect(await server.exited).toBe(0);
     expect(await checkHealth(port)).not.toBe(0);
   });
 
-  test('is ready with a Redis that runs as compose.yaml says', async () => {
+  test('is ready with a Redis that has the configuration of compose.yaml', async () => {
     const { memo_redis } = parse(await read('compose.yaml')).services;
     const [program, ...words] = memo_redis.command;
     expect(program).toBe('redis-server');
     const config: Record<string, string> = {};
     for (let i = 0; i < words.length; i += 2) config[words[i].replace('--', '')] = words[i + 1];
 
-    // Every acknowledged memo is on the disk, and none is thrown out to make room.
+    // Redis acknowledges a memo after fsync, and never evicts one.
     expect(config).toMatchObject({
       appendonly: 'yes',
       appendfsync: 'always',
@@ -226,15 +226,15 @@ describe('the image', () => {
     const redis = await startRedis({ dir: join(temp, 'redis'), config });
     const client = new Redis(redis.url);
     try {
-      // A rewrite of the append-only file may need as much again.
+      // While Redis rewrites the append-only file, it may need twice its memory.
       expect(await client.config('GET', 'maxmemory')).toEqual(['maxmemory', String(2 ** 30)]);
       expect(memo_redis.mem_limit).toBe('2g');
 
       const port = await findFreePort();
       const server = start(configuration(port, redis.url));
-      expect(await server.answers(`http://127.0.0.1:${port}/readyz`)).toBe(200);
-      // The page, because it is JSX: without tsconfig.json it would be compiled for React.
-      expect(await server.answers(`http://127.0.0.1:${port}/memo`)).toBe(200);
+      expect(await server.requestStatus(`http://127.0.0.1:${port}/readyz`)).toBe(200);
+      // A page, because without tsconfig.json the build would compile JSX for React.
+      expect(await server.requestStatus(`http://127.0.0.1:${port}/memo`)).toBe(200);
       server.child.kill('SIGINT');
       expect(await server.exited).toBe(0);
     } finally {
@@ -243,19 +243,19 @@ describe('the image', () => {
     }
   });
 
-  test('is unhealthy when the server is ill, silent or not there', async () => {
-    const ill = createServer((_request, response) => response.writeHead(503).end());
+  test('is unhealthy if the server responds with 503, does not respond, or does not listen', async () => {
+    const failing = createServer((_request, response) => response.writeHead(503).end());
     const silent = createServer(() => {});
     try {
       const ports = [];
-      for (const server of [ill, silent]) {
+      for (const server of [failing, silent]) {
         await once(server.listen(0, '127.0.0.1'), 'listening');
         ports.push((server.address() as AddressInfo).port);
       }
       ports.push(await findFreePort());
       expect(await Promise.all(ports.map(checkHealth))).toEqual([1, 1, 1]);
     } finally {
-      for (const server of [ill, silent]) {
+      for (const server of [failing, silent]) {
         server.close();
         server.closeAllConnections();
       }
@@ -273,8 +273,8 @@ describe('compose.yaml', () => {
     ({ services, volumes } = parse(await read('compose.yaml')));
   });
 
-  /** The variables that the server gets from an operator who has set these. */
-  const handedIn = (operator: Record<string, string>): Record<string, string> =>
+  /** The variables that the server receives if the operator has set these. */
+  const passedOn = (operator: Record<string, string>): Record<string, string> =>
     Object.fromEntries(
       Object.entries<string>(services.memo.environment).map(([name, value]) => [
         name,
@@ -282,71 +282,71 @@ describe('compose.yaml', () => {
       ]),
     );
 
-  test('is what the Compose specification allows', async () => {
-    const complaints = (file: string) =>
+  test('is valid by the schema of the Compose specification', async () => {
+    const findErrors = (file: string) =>
       new DCLinter({ rules: {}, quiet: true, debug: false, exclude: [] })
         .lintFiles([file], false)
         .flatMap(({ messages }) => messages)
-        // The rest is a matter of taste.
+        // The other rules are about style.
         .filter(({ rule }) => rule === 'invalid-schema' || rule === 'invalid-yaml')
         .map(({ message }) => message);
-    expect(complaints(join(ROOT, 'compose.yaml'))).toEqual([]);
+    expect(findErrors(join(ROOT, 'compose.yaml'))).toEqual([]);
 
     const wrong = join(temp, 'compose.yaml');
     await fs.writeFile(wrong, (await read('compose.yaml')).replace('read_only:', 'read_olny:'));
-    expect(complaints(wrong)).toEqual([expect.stringContaining('/services/memo')]);
+    expect(findErrors(wrong)).toEqual([expect.stringContaining('/services/memo')]);
   });
 
-  test('hands in every variable that the server reads', async () => {
+  test('passes on every variable that the server reads', async () => {
     const source = await read('src/config.ts');
     const names = Array.from(source.matchAll(/\benv\.([A-Z_]+)|'([A-Z]+(?:_[A-Z]+)+)'/g), (it) =>
       String(it[1] ?? it[2]),
     );
     expect(names).toContain('NAVER_CLIENT_SECRET');
-    // The image sets the first; inside the container, the other two never change.
+    // The image sets NODE_ENV; PORT and HOST are always the defaults inside the container.
     const fixed = ['NODE_ENV', 'PORT', 'HOST'];
     expect(Object.keys(services.memo.environment).sort()).toEqual(
       [...new Set(names)].filter((name) => !fixed.includes(name)).sort(),
     );
   });
 
-  test('needs the two Naver credentials, and says which one is missing', () => {
-    expect(() => handedIn({})).toThrow(/^NAVER_CLIENT_ID: set it to the Client ID/);
-    expect(() => handedIn({ NAVER_CLIENT_ID: 'id' })).toThrow(/^NAVER_CLIENT_SECRET: set it/);
+  test('requires the two Naver credentials, with an error that names the missing one', () => {
+    expect(() => passedOn({})).toThrow(/^NAVER_CLIENT_ID: set it to the Client ID/);
+    expect(() => passedOn({ NAVER_CLIENT_ID: 'id' })).toThrow(/^NAVER_CLIENT_SECRET: set it/);
   });
 
-  test('is a whole configuration with them', () => {
+  test('makes a complete configuration if both Naver credentials are set', () => {
     const naver = { NAVER_CLIENT_ID: 'id', NAVER_CLIENT_SECRET: 'secret' };
-    expect(readConfig({ NODE_ENV: 'production', ...handedIn(naver) })).toMatchObject({
+    expect(readConfig({ NODE_ENV: 'production', ...passedOn(naver) })).toMatchObject({
       port: 8000,
       publicUrl: 'http://localhost:8000',
       redis: { kind: 'single', nodes: [{ host: 'memo_redis', port: 6379 }] },
       logLevel: 'info',
     });
     const own = { PUBLIC_URL: 'https://example.com/memo', REDIS_URL: 'rediss://cache.example/1' };
-    expect(readConfig({ NODE_ENV: 'production', ...handedIn({ ...naver, ...own }) })).toMatchObject(
+    expect(readConfig({ NODE_ENV: 'production', ...passedOn({ ...naver, ...own }) })).toMatchObject(
       { prefix: '/memo', redis: { tls: true, db: 1 } },
     );
   });
 
-  test('publishes the port that PORT names, and the address that goes with it', () => {
+  test('publishes the port in PORT, and sets PUBLIC_URL to that port', () => {
     const operator = { NAVER_CLIENT_ID: 'id', NAVER_CLIENT_SECRET: 'secret', PORT: '9000' };
     expect(services.memo.ports.map((it: string) => interpolate(it, {}))).toEqual(['8000:8000']);
     expect(services.memo.ports.map((it: string) => interpolate(it, operator))).toEqual([
       '9000:8000',
     ]);
-    expect(handedIn(operator).PUBLIC_URL).toBe('http://localhost:9000');
+    expect(passedOn(operator).PUBLIC_URL).toBe('http://localhost:9000');
   });
 
-  test('builds the server from this checkout', async () => {
+  test('builds the server image from this checkout', async () => {
     const { build, pull_policy, command, entrypoint, user, healthcheck } = services.memo;
     expect(await fs.stat(join(ROOT, build.context, build.dockerfile))).toBeTruthy();
     expect(pull_policy).toBe('build');
-    // Those of the image hold.
+    // The image's own settings apply.
     expect([command, entrypoint, user, healthcheck]).toEqual(Array(4).fill(undefined));
   });
 
-  test('keeps the memos in a volume, in a container that the operator knows by name', () => {
+  test('keeps the memos in a named volume, in a named container without published ports', () => {
     const { image, container_name, volumes: mounts, ports } = services.memo_redis;
     expect(container_name).toBe('memo_redis');
     expect(image).toMatch(/^redis:\d+-alpine$/);
@@ -355,9 +355,9 @@ describe('compose.yaml', () => {
     expect(ports).toBeUndefined();
   });
 
-  test('waits until Redis has loaded, brings both back after a crash, and lets both end', () => {
+  test('starts memo after Redis, restarts both after a crash, and gives both time to stop', () => {
     expect(services.memo.depends_on).toEqual({ memo_redis: { condition: 'service_healthy' } });
-    // Before the server handles signals, PID 1 would ignore them.
+    // Without an init process, PID 1 ignores signals until the server handles them.
     expect(services.memo.init).toBe(true);
     expect(services.memo_redis.healthcheck.test).toEqual(['CMD', 'redis-cli', '-e', 'ping']);
     for (const service of Object.values(services)) {
@@ -366,16 +366,17 @@ describe('compose.yaml', () => {
     }
   });
 
-  test('lets the garbage collector hear of the container’s limit before the kernel does', async () => {
+  test('limits the JavaScript heap to less than 60 % of the memory of the container', async () => {
     const env = { ...process.env, NODE_OPTIONS };
     const ask = ['-p', 'v8.getHeapStatistics().heap_size_limit'];
     const limit = Number((await run(process.execPath, ask, { env })).stdout);
     const container = Number.parseInt(services.memo.mem_limit, 10) * 2 ** 20;
-    // Node itself, and what is not on the heap, need as much again.
+    // Otherwise the kernel kills the container before the garbage collector frees memory: Node itself and
+    // buffers need about as much as the heap.
     expect(limit).toBeLessThan(0.6 * container);
   });
 
-  test('gives neither of them a privilege, an endless log or all of the machine', () => {
+  test('limits the privileges, logs, processes and memory of both containers', () => {
     expect(Object.keys(services)).toEqual(['memo', 'memo_redis']);
     for (const service of Object.values(services)) {
       expect(service).toMatchObject({
@@ -398,7 +399,7 @@ interface Stage {
   instructions: { name: string; text: string }[];
 }
 
-/** The stages of a Dockerfile; no heredocs, no variables. */
+/** Parses the stages of a Dockerfile; supports neither heredocs nor variables. */
 function readStages(dockerfile: string): Stage[] {
   const lines = dockerfile
     .replace(/^\s*#.*\n/gm, '')
@@ -415,7 +416,7 @@ function readStages(dockerfile: string): Stage[] {
   return stages;
 }
 
-/** Does what the instructions say, in a folder for each stage; returns that of the last. */
+/** Executes the instructions, in one folder per stage. @returns the folder of the last stage */
 async function carryOut(stages: Stage[], isIgnored: (path: string) => boolean): Promise<string> {
   const roots = new Map<string | undefined, string>();
   let root = '';
@@ -435,18 +436,20 @@ async function carryOut(stages: Stage[], isIgnored: (path: string) => boolean): 
           from ? false : isIgnored(path),
         );
       } else if (name === 'RUN' && text === 'npm ci') {
-        // It takes the network and its time, and would install what is here already.
+        // Would download the packages that this checkout already has.
         await fs.symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
       } else if (name === 'RUN') {
         const env = { PATH: process.env.PATH, HOME: root, npm_config_update_notifier: 'false' };
-        await run('/bin/sh', ['-c', text], { cwd: folder, env, timeout: 30_000 });
+        // The image must not depend on the umask. With 002, of Debian 13's users, files are group-writable.
+        const script = `umask 002; ${text}`;
+        await run('/bin/sh', ['-c', script], { cwd: folder, env, timeout: 30_000 });
       }
     }
   }
   return root;
 }
 
-/** A file goes to the target, or into it when that ends with a slash; of a folder, its content. */
+/** COPY: a file to the target, or into it if that ends with a slash; the content of a folder. */
 async function copy(
   sources: string[],
   target: string,
@@ -465,7 +468,7 @@ async function copy(
   }
 }
 
-/** Tells whether .dockerignore keeps a path out: the last pattern on it or on its folder decides. */
+/** A function that tells whether .dockerignore excludes a path: the last matching pattern counts. */
 async function readIgnored(): Promise<(path: string) => boolean> {
   const lines = (await read('.dockerignore')).split('\n').filter((line) => /^[^#]/.test(line));
   const patterns = lines.map((line) => {
@@ -478,7 +481,7 @@ async function readIgnored(): Promise<(path: string) => boolean> {
   return (path) => patterns.findLast((pattern) => pattern.path.test(path))?.ignores ?? false;
 }
 
-/** All files of a folder, sorted, as paths from there. */
+/** All files below a folder, sorted, as relative paths. */
 async function listFiles(
   folder: string,
   skip: (path: string) => boolean = () => false,
@@ -496,7 +499,7 @@ async function listFiles(
   return files.sort();
 }
 
-/** `${NAME}`, `${NAME:-default}` and `${NAME:?message}` as Compose replaces them, inside first. */
+/** Replaces `${NAME}`, `${NAME:-default}` and `${NAME:?message}`, innermost first, as Compose does. */
 function interpolate(value: string, env: Record<string, string>): string {
   const replaced = value.replace(
     /\$\{(\w+)(?::([-?])([^{}]*))?\}/g,

@@ -1,4 +1,4 @@
-/** The documents: their links lead somewhere, and they say what the product does. */
+/** The documents: links, paths, quotations and lists agree with the repository. */
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -9,7 +9,7 @@ import { serverOptions } from './build.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 const read = (file: string) => readFile(join(ROOT, file), 'utf8');
 
-/** The files in a folder and below it, by their paths from the root. */
+/** The files below a folder, as paths from the root. */
 async function list(folder: string): Promise<string[]> {
   const entries = await readdir(join(ROOT, folder), { recursive: true, withFileTypes: true });
   return entries
@@ -23,18 +23,16 @@ const DOCUMENTS = [
   ...[...(await list('docs')), ...(await list('.github'))].filter((file) => file.endsWith('.md')),
 ];
 
-/** Without what is shown as code: a link in it is none. */
+const FENCED = /^```[\s\S]*?^```$/gm;
+
+/** A document without its code, in which nothing is a link. */
 const withoutCode = (markdown: string) =>
-  markdown
-    .replace(/^```[\s\S]*?^```$/gm, '')
-    .replace(/`[^`\n]*`/g, (code) => '`'.repeat(code.length));
+  markdown.replace(FENCED, '').replace(/`[^`\n]*`/g, (code) => '`'.repeat(code.length));
 
 /** The anchors of a document's headings, as GitHub makes them. */
 function anchorsOf(markdown: string): Set<string> {
   const anchors = new Set<string>();
-  for (const [, heading = ''] of markdown
-    .replace(/^```[\s\S]*?^```$/gm, '')
-    .matchAll(/^#+ (.+)$/gm)) {
+  for (const [, heading = ''] of markdown.replace(FENCED, '').matchAll(/^#+ (.+)$/gm)) {
     const base = heading
       .toLowerCase()
       .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
@@ -47,27 +45,45 @@ function anchorsOf(markdown: string): Set<string> {
   return anchors;
 }
 
-test.for(DOCUMENTS)('every link of %s leads to a file and a heading that exist', async (file) => {
+test.for(DOCUMENTS)('every link in %s leads to an existing file and heading', async (file) => {
   const targets = withoutCode(await read(file)).matchAll(/\]\(<?([^)\s>]+)>?\)/g);
   const broken: string[] = [];
   for (const [, target = ''] of targets) {
     if (/^\w+:/.test(target)) continue;
     const [path = '', anchor] = target.split('#');
     const to = path === '' ? file : relative(ROOT, resolve(ROOT, dirname(file), path));
-    const isThere =
+    const exists =
       !to.startsWith('..') &&
       existsSync(join(ROOT, to)) &&
       (anchor === undefined || anchorsOf(await read(to)).has(decodeURIComponent(anchor)));
-    if (!isThere) broken.push(target);
+    if (!exists) broken.push(target);
   }
   expect(broken).toEqual([]);
 });
 
-test('the README is read in a few minutes: 150 lines at most', async () => {
+/** Code that is a path from the root, a folder, or a file with one of the repository's extensions. */
+const PATH =
+  /^(?:(?:src|scripts|docs|\.github|\.ci)\/[\w./-]*|[\w-]+\/|[\w.-]+\.(?:tsx?|lua|py|md|ya?ml|jsonc?))$/;
+
+test.for(DOCUMENTS)('every repository path in the code spans of %s exists', async (file) => {
+  const folders = await Promise.all(['src', 'scripts', 'docs', '.github', '.ci'].map(list));
+  const files = [...(await readdir(ROOT)), ...folders.flat()].map((path) => `/${path}`);
+  const ignored = (await read('.gitignore')).split('\n');
+  const exists = (path: string) =>
+    files.some((it) => (path.endsWith('/') ? it.includes(`/${path}`) : it.endsWith(`/${path}`)));
+  const prose = (await read(file)).replace(FENCED, '');
+  const words = Array.from(prose.matchAll(/`([^`\n]+)`/g), ([, code = '']) =>
+    code.split(' '),
+  ).flat();
+  const paths = words.filter((word) => PATH.test(word) && !ignored.includes(`/${word}`));
+  expect(paths.filter((path) => !exists(path))).toEqual([]);
+});
+
+test('the README has at most 150 lines', async () => {
   expect((await read('README.md')).trimEnd().split('\n').length).toBeLessThanOrEqual(150);
 });
 
-test('the README has every environment variable that the server reads, and no other', async () => {
+test('the README lists exactly the environment variables that the server reads', async () => {
   const given: Record<string, string> = {
     NODE_ENV: 'production',
     PUBLIC_URL: 'https://example.com/memo',
@@ -75,10 +91,10 @@ test('the README has every environment variable that the server reads, and no ot
     NAVER_CLIENT_ID: 'id',
     NAVER_CLIENT_SECRET: 'secret',
   };
-  const asked = new Set<string>();
+  const readNames = new Set<string>();
   const env = new Proxy(given, {
     get(target, name: string) {
-      asked.add(name);
+      readNames.add(name);
       return target[name];
     },
   });
@@ -88,22 +104,22 @@ test('the README has every environment variable that the server reads, and no ot
   const listed = firstCells.flatMap((cell) =>
     Array.from(cell.matchAll(/`(\w+)`/g), ([, it]) => it!),
   );
-  expect(listed.sort()).toEqual([...asked].sort());
+  expect(listed.sort()).toEqual([...readNames].sort());
 });
 
-test('what the documents quote of the pages is what the pages say', async () => {
+test('every Korean quotation in the documents is a text of the pages', async () => {
   const sources = (await list('src')).filter((file) => file.endsWith('.ts'));
-  const said = (await Promise.all(sources.map(read))).join('\n');
+  const texts = (await Promise.all(sources.map(read))).join('\n');
   const unknown: string[] = [];
   for (const file of DOCUMENTS) {
     for (const [, quote = ''] of (await read(file)).matchAll(/“([^”]*[가-힣][^”]*)”/g)) {
-      if (!said.includes(quote)) unknown.push(`${file}: ${quote}`);
+      if (!texts.includes(quote)) unknown.push(`${file}: ${quote}`);
     }
   }
   expect(unknown).toEqual([]);
 });
 
-test('the lowest Node is the same wherever it is named', async () => {
+test('package.json, .nvmrc, the build and the documents name the same lowest Node version', async () => {
   const { engines, devDependencies } = JSON.parse(await read('package.json'));
   const floor = (await read('.nvmrc')).trim();
   expect(engines.node).toBe(`>=${floor}`);
@@ -115,7 +131,7 @@ test('the lowest Node is the same wherever it is named', async () => {
   expect(await read('.github/CONTRIBUTING.md')).toContain(`Node ${floor} or later`);
 });
 
-test('the list of decisions has each of them, with its own title', async () => {
+test('the list of decisions links each decision by its title', async () => {
   const listed = await read('docs/decisions/README.md');
   const decisions = (await list('docs/decisions')).filter((file) => /\/\d{4}-/.test(file));
   expect(decisions).not.toEqual([]);

@@ -25,9 +25,9 @@ const authorize = (changed: Record<string, string> = {}) =>
     { redirect: 'manual' },
   );
 
-/** Presses a button of the consent form. Answers with where the browser is sent. */
+/** Submits the consent form. @returns the URL that the browser is redirected to */
 async function consent(fields: Record<string, string>): Promise<URL> {
-  const answer = await fetch(`${naver.url}/oauth2.0/consent`, {
+  const response = await fetch(`${naver.url}/oauth2.0/consent`, {
     method: 'POST',
     body: new URLSearchParams({
       client_id: naver.clientId,
@@ -37,8 +37,8 @@ async function consent(fields: Record<string, string>): Promise<URL> {
     }),
     redirect: 'manual',
   });
-  expect(answer.status).toBe(302);
-  return new URL(answer.headers.get('Location')!);
+  expect(response.status).toBe(302);
+  return new URL(response.headers.get('Location')!);
 }
 
 const AGREED = { decision: 'agree', pick: '김메모', name: '', share: 'on', share_nickname: 'on' };
@@ -74,11 +74,11 @@ async function logIn(fields?: Record<string, string>) {
   return { token: access_token as string, profile: response };
 }
 
-test('the consent page is Korean, says that it is not Naver, and escapes the state', async () => {
-  const answer = await authorize();
-  const page = await answer.text();
-  expect(answer.status).toBe(200);
-  expect(answer.headers.get('Content-Type')).toMatch(/^text\/html/);
+test('the consent page is in Korean, says that it is not Naver, and escapes the state', async () => {
+  const response = await authorize();
+  const page = await response.text();
+  expect(response.status).toBe(200);
+  expect(response.headers.get('Content-Type')).toMatch(/^text\/html/);
   expect(page).toContain('<html lang="ko">');
   expect(page).toContain('진짜 네이버가 아니며');
   expect(page).toContain('value="a+b c&amp;d=&quot;e&quot;"');
@@ -91,11 +91,11 @@ test.each<Record<string, string>>([
   { redirect_uri: `${CALLBACK}?next=/` },
   { redirect_uri: 'http://127.0.0.1:8000/login/callback' },
   { client_id: 'somebody-else' },
-])('an unregistered %o gets an error page and never a redirect', async (changed) => {
-  const answer = await authorize(changed);
-  expect(answer.status).toBe(400);
-  expect(answer.headers.get('Location')).toBeNull();
-  expect(await answer.text()).toContain('로그인할 수 없습니다');
+])('a request with the unregistered %o gets an error page and no redirect', async (changed) => {
+  const response = await authorize(changed);
+  expect(response.status).toBe(400);
+  expect(response.headers.get('Location')).toBeNull();
+  expect(await response.text()).toContain('로그인할 수 없습니다');
 
   const forged = await fetch(`${naver.url}/oauth2.0/consent`, {
     method: 'POST',
@@ -111,21 +111,21 @@ test.each<Record<string, string>>([
   expect(forged.headers.get('Location')).toBeNull();
 });
 
-test('a response type other than code comes back as an error with the state', async () => {
-  const answer = await authorize({ response_type: 'token', state: 's' });
-  expect(answer.headers.get('Location')).toBe(
+test('a response type other than code redirects to the callback with an error and the state', async () => {
+  const response = await authorize({ response_type: 'token', state: 's' });
+  expect(response.headers.get('Location')).toBe(
     `${CALLBACK}?error=unsupported_response_type&state=s`,
   );
 });
 
-test('whoever cancels comes back with the documented refusal and no code', async () => {
+test('cancelling redirects to the callback with the documented error and no code', async () => {
   const back = await consent({ ...AGREED, decision: 'cancel' });
   expect(back.href).toBe(
     `${CALLBACK}?error=access_denied&error_description=Canceled+By+User&state=s`,
   );
 });
 
-test('whoever agrees comes back with a code and the state as it was given', async () => {
+test('agreeing redirects to the callback with a code and the unchanged state', async () => {
   const state = 'a+b c&d="e"/한글';
   const back = await consent({ ...AGREED, state });
   expect(back.origin + back.pathname).toBe(CALLBACK);
@@ -133,11 +133,11 @@ test('whoever agrees comes back with a code and the state as it was given', asyn
   expect(back.searchParams.get('code')).toBeTruthy();
 });
 
-test('a code gives a token whose lifetime is a string and which needs escaping', async () => {
-  const answer = await exchange(await obtainCode());
-  expect(answer.status).toBe(200);
-  expect(answer.headers.get('Cache-Control')).toBe('no-store');
-  const body = await answer.json();
+test('a code is exchanged for a token that needs escaping, with its lifetime as a string', async () => {
+  const response = await exchange(await obtainCode());
+  expect(response.status).toBe(200);
+  expect(response.headers.get('Cache-Control')).toBe('no-store');
+  const body = await response.json();
   expect(body).toEqual({
     access_token: expect.stringMatching(/^AAAA.*\+.*\/.*=$/),
     refresh_token: expect.any(String),
@@ -146,12 +146,12 @@ test('a code gives a token whose lifetime is a string and which needs escaping',
   });
 });
 
-test('a code can be exchanged in a URL too', async () => {
-  const answer = await fetch(`${naver.url}/oauth2.0/token?${tokenParams(await obtainCode())}`);
-  expect(await answer.json()).toHaveProperty('access_token');
+test('a code can be exchanged by GET', async () => {
+  const response = await fetch(`${naver.url}/oauth2.0/token?${tokenParams(await obtainCode())}`);
+  expect(await response.json()).toHaveProperty('access_token');
 });
 
-test('a code works once, and the error of the second time has status 200', async () => {
+test('a code works once, and its second exchange is an error with status 200', async () => {
   const code = await obtainCode();
   expect(await (await exchange(code)).json()).toHaveProperty('access_token');
   const again = await exchange(code);
@@ -163,7 +163,7 @@ test('a code works once, and the error of the second time has status 200', async
   expect(naver.calls.token).toBe(2);
 });
 
-test('a code is worthless after a minute', async () => {
+test('a code expires after a minute', async () => {
   const [early, late] = [await obtainCode(), await obtainCode()];
   const now = Date.now();
   vi.useFakeTimers({ toFake: ['Date'], now: now + 55_000 });
@@ -172,7 +172,7 @@ test('a code is worthless after a minute', async () => {
   expect(await (await exchange(late)).json()).toHaveProperty('error', 'invalid_request');
 });
 
-test('a wrong secret is refused with status 200 and leaves the code usable', async () => {
+test('a wrong client secret is an error with status 200, and the code stays valid', async () => {
   const code = await obtainCode();
   const refused = await exchange(code, { client_secret: 'guess' });
   expect(refused.status).toBe(200);
@@ -183,24 +183,24 @@ test('a wrong secret is refused with status 200 and leaves the code usable', asy
   expect(await (await exchange(code)).json()).toHaveProperty('access_token');
 });
 
-test('a POST whose secret is in its URL is refused', async () => {
+test('a POST with the client secret in its URL is refused', async () => {
   const url = `${naver.url}/oauth2.0/token?${tokenParams(await obtainCode())}`;
   expect(await (await fetch(url, { method: 'POST' })).json()).toHaveProperty('error');
 });
 
-test('a profile has the chosen name, or the typed one when there is one', async () => {
+test('a profile has the typed name, or else the chosen one', async () => {
   expect((await logIn()).profile).toMatchObject({ name: '김메모', nickname: '김메모님' });
   expect((await logIn({ ...AGREED, name: ' 정<b>연필 ' })).profile.name).toBe('정<b>연필');
 });
 
-test('what a person declines is absent, down to the id alone', async () => {
+test('members of the profile that a person declines are absent; only the id is always there', async () => {
   const { share: _, ...nameless } = AGREED;
   expect(Object.keys((await logIn(nameless)).profile).sort()).toEqual(['id', 'nickname']);
   const { share_nickname: __, ...bare } = nameless;
   expect(Object.keys((await logIn(bare)).profile)).toEqual(['id']);
 });
 
-test('an id is the same at each login, and another for each person and application', async () => {
+test('a person has the same id at each login, and a different one in another application', async () => {
   const { id } = (await logIn()).profile;
   expect(id).toMatch(/^[\w-]{43}$/);
   expect((await logIn()).profile.id).toBe(id);
@@ -214,13 +214,16 @@ test.each([
   [undefined, '028'],
   ['Bearer nonsense', '024'],
   ['Basic nonsense', '024'],
-])('the profile for the header %s is refused with %s', async (header, resultcode) => {
-  const answer = await readProfile(header);
-  expect(answer.status).toBe(401);
-  expect(await answer.json()).toMatchObject({ resultcode });
-});
+])(
+  'a profile request with the Authorization header %s is refused with code %s',
+  async (header, resultcode) => {
+    const response = await readProfile(header);
+    expect(response.status).toBe(401);
+    expect(await response.json()).toMatchObject({ resultcode });
+  },
+);
 
-test('a revoked token reads no more profiles, and an unknown one is revoked just as well', async () => {
+test('a revoked token reads no profile, and revoking an unknown token succeeds', async () => {
   const { token } = await logIn();
   const revoke = (changed = {}) =>
     fetch(`${naver.url}/oauth2.0/revoke`, {
@@ -233,15 +236,15 @@ test('a revoked token reads no more profiles, and an unknown one is revoked just
   expect(await refused.json()).toMatchObject({ error: 'unauthorized_client' });
   expect((await readProfile(`Bearer ${token}`)).status).toBe(200);
 
-  for (const answer of [await revoke(), await revoke()]) {
-    expect(answer.status).toBe(200);
-    expect(await answer.text()).toBe('');
+  for (const response of [await revoke(), await revoke()]) {
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe('');
   }
   expect((await readProfile(`Bearer ${token}`)).status).toBe(401);
   expect(naver.calls).toEqual({ authorize: 0, token: 1, profile: 3, revoke: 3 });
 });
 
-test('failing endpoints fail as told, apart from each other, until told otherwise', async () => {
+test('each endpoint fails as it is set to, independently of the other, until it is reset', async () => {
   naver.misbehave('profile', '4xx');
   const forbidden = await readProfile();
   expect(forbidden.status).toBe(403);
@@ -260,7 +263,7 @@ test('failing endpoints fail as told, apart from each other, until told otherwis
   expect((await readProfile(`Bearer ${access_token}`)).status).toBe(200);
 });
 
-test('a test may put its own words into the answers', async () => {
+test('a test can set the bodies of token and profile responses', async () => {
   naver.answerTokenWith({ access_token: 'x' });
   naver.answerProfileWith({ resultcode: '00', response: { id: 'x' } });
   expect(await (await exchange('no code')).json()).toEqual({ access_token: 'x' });
@@ -274,16 +277,16 @@ test('a test may put its own words into the answers', async () => {
   expect((await readProfile()).status).toBe(401);
 });
 
-test('a huge answer is right, and larger than anyone should read', async () => {
+test('a huge response is correct JSON of more than 50 MB without a Content-Length', async () => {
   naver.misbehave('token', 'huge');
-  const answer = await exchange(await obtainCode());
-  expect(answer.headers.get('Content-Length')).toBeNull();
-  const text = await answer.text();
+  const response = await exchange(await obtainCode());
+  expect(response.headers.get('Content-Length')).toBeNull();
+  const text = await response.text();
   expect(text.length).toBeGreaterThan(50e6);
   expect(JSON.parse(text)).toHaveProperty('access_token');
 });
 
-test('a client that leaves a slow answer has used up its code', async () => {
+test('a client that gives up on a slow token response has used its code up', async () => {
   const code = await obtainCode();
   naver.misbehave('token', 'slow');
   await expect(exchange(code, {}, AbortSignal.timeout(300))).rejects.toThrow('timeout');
@@ -291,18 +294,18 @@ test('a client that leaves a slow answer has used up its code', async () => {
   expect(await (await exchange(code)).json()).toHaveProperty('error', 'invalid_request');
 });
 
-test('a hanging body comes after its headers', async () => {
+test('a response with a hanging body sends its headers', async () => {
   naver.misbehave('token', 'hanging-body');
-  const answer = await exchange('', {}, AbortSignal.timeout(500));
-  expect(answer.status).toBe(200);
-  await expect(answer.json()).rejects.toThrow('timeout');
+  const response = await exchange('', {}, AbortSignal.timeout(500));
+  expect(response.status).toBe(200);
+  await expect(response.json()).rejects.toThrow('timeout');
 });
 
 test.each(['slow', 'hanging', 'hanging-body'] as const)(
-  'closing does not wait for an answer that is %s',
+  'closing the stand-in does not wait for a response that is %s',
   async (how) => {
     naver.misbehave('token', how);
-    const failure = expect(exchange('').then((answer) => answer.text())).rejects.toThrow();
+    const failure = expect(exchange('').then((response) => response.text())).rejects.toThrow();
     await vi.waitFor(() => expect(naver.calls.token).toBe(1));
     const start = performance.now();
     await naver.close();
@@ -312,7 +315,7 @@ test.each(['slow', 'hanging', 'hanging-body'] as const)(
   },
 );
 
-test('a taken port is an error of starting', async () => {
+test('starting the stand-in on a port in use is an error', async () => {
   const port = Number(new URL(naver.url).port);
   await expect(startNaverStandIn({ callbackUrls: [], port })).rejects.toThrow('EADDRINUSE');
 });

@@ -1,11 +1,11 @@
 /**
- * A stand-in for Naver's login server, spoken to over real HTTP.
+ * A stand-in for Naver's login server, reached over real HTTP.
  *
- * `npm start` uses it while there are no credentials, and the tests use it always. It keeps the
- * habits of the original that clients trip over: token errors arrive with status 200, `expires_in`
- * is a string, tokens contain `+/=`, a code works once, and all of a profile but `id` may be absent.
+ * `npm start` uses it if there are no credentials; the tests always use it. It reproduces the behaviour
+ * of Naver that breaks clients: token errors have status 200, `expires_in` is a string, tokens contain
+ * `+/=`, a code works once, and every member of a profile except `id` may be absent.
  *
- * One application is registered, anyone is a member, and everything is forgotten on `close()`.
+ * One application is registered, any name can log in, and `close()` deletes all data.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -17,40 +17,40 @@ import { Hono } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { html } from 'hono/html';
 
-/** How an endpoint answers. */
+/** How an endpoint responds. */
 export type Misbehaviour =
   | 'ok'
   | '4xx' // 403 with the error shape of Naver's gateway
   | '5xx' // 500 with an HTML page
-  | 'slow' // the right answer, its work done at once, delivered 10 seconds late
-  | 'malformed' // 200 with JSON that breaks off
-  | 'hanging' // not even headers
-  | 'hanging-body' // 200, headers, one byte, then silence
-  | 'huge'; // the right answer behind 50 MB of white space
+  | 'slow' // the correct response, computed at once and sent 10 seconds later
+  | 'malformed' // 200 with truncated JSON
+  | 'hanging' // no headers, no body
+  | 'hanging-body' // 200, headers and one byte; the body never ends
+  | 'huge'; // the correct response after 50 MB of white space
 
 export interface NaverStandIn {
-  /** Origin of the login paths and of the API paths alike, e.g. "http://127.0.0.1:41234". */
+  /** Origin of the login and the API endpoints, e.g. `http://127.0.0.1:41234`. */
   url: string;
   clientId: string;
   clientSecret: string;
-  /** Sets how an endpoint answers from now on, until set back to `ok`. */
+  /** Sets how an endpoint responds until the next call; `ok` is normal. */
   misbehave(endpoint: 'token' | 'profile', how: Misbehaviour): void;
-  /** Answers token requests with this as JSON and status 200; `undefined` ends that. */
+  /** Sets the JSON body of token responses, with status 200; `undefined` restores normal responses. */
   answerTokenWith(body: unknown): void;
-  /** Answers profile requests with this as JSON and status 200; `undefined` ends that. */
+  /** The same for profile responses. */
   answerProfileWith(body: unknown): void;
-  /** How often each endpoint was called, whatever it answered. */
+  /** Number of requests to each endpoint, failed ones included. */
   calls: { authorize: number; token: number; profile: number; revoke: number };
-  /** Ends every connection at once, answered or not. */
+  /** Closes all connections at once, also those with open requests. */
   close(): Promise<void>;
 }
 
 export interface NaverStandInOptions {
-  /** Registered callback URLs. Looked at on each request, so the caller may still add to them. */
+  /** Registered callback URLs; read at each request, so the caller may add to the array later. */
   callbackUrls: string[];
   clientId?: string;
   clientSecret?: string;
-  /** A free one, if absent. */
+  /** By default a free port. */
   port?: number;
 }
 
@@ -86,7 +86,7 @@ export async function startNaverStandIn(options: NaverStandInOptions): Promise<N
   const isClient = (from: Fields): boolean =>
     from.client_id === clientId && from.client_secret === clientSecret;
 
-  /** Counts the calls of an endpoint, and answers what a test has asked for. */
+  /** Counts the requests to an endpoint, and sends the responses that a test has set. */
   const scripted = (endpoint: Endpoint) =>
     createMiddleware(async (c, next) => {
       calls[endpoint] += 1;
@@ -105,7 +105,7 @@ export async function startNaverStandIn(options: NaverStandInOptions): Promise<N
       }
       if (body === undefined) await next();
       else c.res = Response.json(body);
-      // Late only now, like a server that used up the code before the client gave up waiting.
+      // The delay comes after the work: a client that gives up has used its code up.
       const { signal } = closing;
       if (how === 'slow') await setTimeout(SLOWNESS, null, { signal }).catch(() => {});
       if (how === 'huge') c.res = behindWhiteSpace(c.res);
@@ -119,7 +119,7 @@ export async function startNaverStandIn(options: NaverStandInOptions): Promise<N
     c.header('Cache-Control', 'no-store'); // RFC 6749, 5.1
   });
 
-  // Who are you, and what may the application know?
+  // The consent page.
   app.get('/oauth2.0/authorize', (c) => {
     calls.authorize += 1;
     const query = c.req.query();
@@ -129,7 +129,7 @@ export async function startNaverStandIn(options: NaverStandInOptions): Promise<N
     return c.html(consentPage(query));
   });
 
-  // The consent form's target. The fields went through a browser, so they are checked again.
+  // The consent form's target. A browser can change the fields, so they are checked again.
   app.post('/oauth2.0/consent', async (c) => {
     const form = await c.req.parseBody<Fields>();
     if (!isRegistered(form)) return c.html(errorPage(), 400);
@@ -138,7 +138,7 @@ export async function startNaverStandIn(options: NaverStandInOptions): Promise<N
       return c.redirect(withQuery(form, refusal));
     }
     const name = form.name?.trim() || form.pick || '회원';
-    // As with Naver, the same person has another id in another application.
+    // As at Naver, a person has a different id in each application.
     const id = createHash('sha256').update(`${clientId}\n${name}`).digest('base64url');
     const profile: Profile = {
       id,
@@ -150,9 +150,9 @@ export async function startNaverStandIn(options: NaverStandInOptions): Promise<N
     return c.redirect(withQuery(form, { code }));
   });
 
-  // Code against token. Errors have status 200 here; only the body tells.
+  // Exchanges a code for a token. Errors have status 200, as at Naver; only the body has the error.
   app.on(['GET', 'POST'], '/oauth2.0/token', scripted('token'), async (c) => {
-    // A POST is read from its form alone: a secret in its URL is a mistake worth noticing.
+    // A POST must have its parameters in the body: a secret in a URL would be logged by proxies.
     const sent = c.req.method === 'GET' ? c.req.query() : await c.req.parseBody<Fields>();
     const refuse = (error_description: string) =>
       c.json({ error: 'invalid_request', error_description });
@@ -163,7 +163,7 @@ export async function startNaverStandIn(options: NaverStandInOptions): Promise<N
     codes.delete(code);
     if (!grant || grant.expiresAt <= Date.now()) return refuse('no valid data in session');
 
-    // 40 bytes end in "==", so that each token has all of the characters that need escaping.
+    // 40 bytes end in "==", so each token has all characters that need escaping.
     const token = `AAAA+/${randomBytes(40).toString('base64')}`;
     profiles.set(token, grant.profile);
     return c.json({
@@ -174,7 +174,7 @@ export async function startNaverStandIn(options: NaverStandInOptions): Promise<N
     });
   });
 
-  // Token against profile.
+  // Returns the profile of a token.
   app.get('/v1/nid/me', scripted('profile'), (c) => {
     const header = c.req.header('Authorization') ?? '';
     const refuse = (resultcode: string, message: string) => c.json({ resultcode, message }, 401);
@@ -184,7 +184,7 @@ export async function startNaverStandIn(options: NaverStandInOptions): Promise<N
     return c.json({ resultcode: '00', message: 'success', response: profile });
   });
 
-  // Unlink. Like RFC 7009, this tells nobody whether the token existed.
+  // Revokes a token. As in RFC 7009, the response does not reveal whether the token existed.
   app.post('/oauth2.0/revoke', async (c) => {
     calls.revoke += 1;
     const form = await c.req.parseBody<Fields>();
@@ -194,14 +194,14 @@ export async function startNaverStandIn(options: NaverStandInOptions): Promise<N
     return c.body(null, 200);
   });
 
-  // The globals are left to the application, which may run in this same process.
+  // The adapter would replace global Request and Response, also for an application in this process.
   const where = { hostname: '127.0.0.1', port: options.port ?? 0, overrideGlobalObjects: false };
   const server = serve({ fetch: app.fetch, ...where }) as Server;
-  await once(server, 'listening'); // or rejects with the server's error
+  await once(server, 'listening'); // rejects if the server emits an error
 
   return {
-    // Not "localhost": to a browser on localhost this is then another site, as Naver is, so that
-    // a cookie which would get lost on the way back from Naver gets lost on the way from here.
+    // Not "localhost": for a browser on localhost, 127.0.0.1 is another site, as Naver is. So a cookie
+    // that the redirect from Naver would not send (SameSite) is not sent here either.
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     clientId,
     clientSecret,
@@ -220,26 +220,26 @@ export async function startNaverStandIn(options: NaverStandInOptions): Promise<N
 
 const unending = () => new ReadableStream({ start: (out) => out.enqueue(new Uint8Array([0x7b])) });
 
-/** The registered callback with an answer, and the state exactly as it was given. */
-function withQuery(from: Fields, answer: Fields): string {
-  return `${from.redirect_uri}?${new URLSearchParams({ ...answer, state: from.state ?? '' })}`;
+/** The callback URL with these parameters and the state of the request. */
+function withQuery(from: Fields, parameters: Fields): string {
+  return `${from.redirect_uri}?${new URLSearchParams({ ...parameters, state: from.state ?? '' })}`;
 }
 
 /**
- * JSON permits the white space, so a client that reads without a limit gets a right answer and its
- * test fails. There is no Content-Length to be warned by.
+ * Puts 50 MB of white space, which JSON allows, before a body. A client without a limit reads a correct
+ * response, so a test can tell the two apart. There is no Content-Length that could warn the client.
  */
-function behindWhiteSpace(answer: Response): Response {
+function behindWhiteSpace(response: Response): Response {
   const blank = new Uint8Array(64 * 1024).fill(0x20);
   let left = 800; // × 64 KB = 50 MB
   const body = new ReadableStream<Uint8Array>({
     async pull(out) {
       if (left-- > 0) return out.enqueue(blank);
-      out.enqueue(new Uint8Array(await answer.arrayBuffer()));
+      out.enqueue(new Uint8Array(await response.arrayBuffer()));
       out.close();
     },
   });
-  return new Response(body, { status: answer.status, headers: JSON_TYPE });
+  return new Response(body, { status: response.status, headers: JSON_TYPE });
 }
 
 const errorPage = () =>

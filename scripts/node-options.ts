@@ -3,11 +3,11 @@ import { join } from 'node:path';
 
 const dockerfile = readFileSync(join(import.meta.dirname, 'Dockerfile'), 'utf8');
 
-/** Node's options of the image, for servers that are measured outside of it. */
+/** The image's `NODE_OPTIONS`, for servers that are measured or tested outside of it. */
 export const NODE_OPTIONS = /^ENV NODE_OPTIONS="(.+)"$/m.exec(dockerfile)![1]!;
 
-/** How many heaps the image lets `malloc` have. */
+/** The image's limit on the heaps of `malloc`. */
 export const MALLOC_ARENA_MAX = /^ENV MALLOC_ARENA_MAX=(\d+)$/m.exec(dockerfile)![1]!;
 
-/** The major version of the image's Node. */
+/** The major version of Node in the image. */
 export const NODE_MAJOR = /^FROM node:(\d+)/m.exec(dockerfile)![1]!;

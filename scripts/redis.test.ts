@@ -28,10 +28,10 @@ async function start(options: Partial<Parameters<typeof startRedis>[0]> = {}) {
   return redis;
 }
 
-/** Runs one command over a connection of its own. */
+/** Runs one command on its own connection. */
 async function command(url: string, name: string, ...args: string[]): Promise<unknown> {
   const client = new Redis(url, { retryStrategy: () => null });
-  client.on('error', () => {}); // the command says it, too
+  client.on('error', () => {}); // the command rejects with it
   try {
     return await client.call(name, ...args);
   } finally {
@@ -49,7 +49,7 @@ function isAlive(pid: number): boolean {
 
 const isGone = (pid: number) => vi.waitFor(() => expect(isAlive(pid)).toBe(false), 5000);
 
-/** A process that runs a Redis and does nothing else. */
+/** A process that starts a Redis and does nothing else. */
 async function startParent(): Promise<{ parent: ChildProcess; redis: PrivateRedis }> {
   const script = `
     const { startRedis } = await import(${JSON.stringify(new URL('redis.ts', import.meta.url))});
@@ -62,12 +62,12 @@ async function startParent(): Promise<{ parent: ChildProcess; redis: PrivateRedi
   return { parent, redis: JSON.parse(line) };
 }
 
-test('a Redis starts on a fresh folder, writes to the disk at once, and asks for its password', async () => {
+test('a Redis starts on a new folder, writes to disk at once, and requires its password', async () => {
   const redis = await start();
   expect(await command(redis.url, 'PING')).toBe('PONG');
   expect(redis.url).toBe(`redis://:${redis.password}@127.0.0.1:${redis.port}`);
   expect((await findRedis()).version).toBe(redis.program.version);
-  // Acknowledged is what is on the disk, and not only with the kernel: a power cut takes nothing.
+  // A write is acknowledged after fsync: a power failure loses no acknowledged write.
   for (const [name, value] of [
     ['appendonly', 'yes'],
     ['appendfsync', 'always'],
@@ -84,7 +84,7 @@ test('a Redis starts on a fresh folder, writes to the disk at once, and asks for
   expect(commandLine).not.toContain(redis.password);
 });
 
-test('what was written is there after a stop and a start', async () => {
+test('data is kept by a stop and a start of a Redis', async () => {
   const before = await start();
   await command(before.url, 'SET', 'memo', '우유');
   await before.stop();
@@ -95,7 +95,7 @@ test('what was written is there after a stop and a start', async () => {
   expect(await command(after.url, 'GET', 'memo')).toBe('우유');
 });
 
-test('a write that was acknowledged outlives a crash', async () => {
+test('an acknowledged write survives a crash of Redis', async () => {
   const before = await start();
   const client = new Redis(before.url, { retryStrategy: () => null });
   client.on('error', () => {});
@@ -114,13 +114,13 @@ test('a write that was acknowledged outlives a crash', async () => {
   expect(stored).toBeGreaterThanOrEqual(acknowledged);
 });
 
-test('a second Redis on the same folder is refused, and the first goes on', async () => {
+test('a second Redis on the same folder is refused, and the first continues to run', async () => {
   const first = await start();
   await expect(start()).rejects.toThrow(`Another memo is running on the data folder ${first.dir}`);
   expect(await command(first.url, 'PING')).toBe('PONG');
 });
 
-test('a paused Redis still owns its folder, and can be stopped', async () => {
+test('a stopped (SIGSTOP) Redis still owns its folder, and can be shut down', async () => {
   const first = await start();
   process.kill(first.pid, 'SIGSTOP');
   await expect(start()).rejects.toThrow('Another memo is running');
@@ -128,7 +128,7 @@ test('a paused Redis still owns its folder, and can be stopped', async () => {
   expect(await first.exited).toBe(0);
 });
 
-test('a Redis that cannot start says why', async () => {
+test('a Redis that cannot start rejects with the reason', async () => {
   const { port } = await start();
   await expect(start({ dir: join(home, 'other'), port })).rejects.toThrow(/already in use/);
   await expect(start({ config: { maxmemory: 'a lot' }, dir: join(home, 'new') })).rejects.toThrow(
@@ -136,7 +136,7 @@ test('a Redis that cannot start says why', async () => {
   );
 });
 
-test('passwords and settings may hold any character', async () => {
+test('passwords and settings of a Redis may contain any character', async () => {
   const password = `p@ss "word" \\ 'x' #\t비밀`;
   const redis = await start({ password, config: { 'proc-title-template': '{title} "memo"' } });
   expect(await command(redis.url, 'PING')).toBe('PONG');
@@ -144,7 +144,7 @@ test('passwords and settings may hold any character', async () => {
   expect(Object.values(setting as object)).toContain('{title} "memo"');
 });
 
-test('a Redis dies with its parent, and the folder is free again', async () => {
+test('a Redis ends when its parent is killed, and its folder can be used again', async () => {
   const { parent, redis } = await startParent();
   await command(redis.url, 'SET', 'memo', '우유');
   parent.kill('SIGKILL');
@@ -153,21 +153,21 @@ test('a Redis dies with its parent, and the folder is free again', async () => {
   await isGone(redis.pid);
 });
 
-test('even a paused Redis dies with its parent', async () => {
+test('a stopped (SIGSTOP) Redis ends when its parent is killed', async () => {
   const { parent, redis } = await startParent();
   process.kill(redis.pid, 'SIGSTOP');
   parent.kill('SIGKILL');
   await isGone(redis.pid);
 });
 
-test('killing or stopping what is gone already is no error', async () => {
+test('killing or stopping a Redis that has ended is no error', async () => {
   const redis = await start();
   process.kill(redis.pid, 'SIGKILL');
   await Promise.all([redis.kill(), redis.stop(), redis.kill()]);
   expect(await redis.exited).toBe(null);
 });
 
-test('a folder that cannot be made is an error and not a wait', async () => {
+test('a Redis on a folder that cannot be created rejects at once', async () => {
   const file = join(home, 'file');
   await writeFile(file, '');
   await expect(startRedis({ dir: join(file, 'data') })).rejects.toThrow('ENOTDIR');

@@ -1,9 +1,9 @@
 /**
- * Finds or fetches a Redis server program, and runs private ones for `npm start` and the tests.
+ * Finds or downloads a Redis server, and runs private ones for `npm start` and the tests.
  *
- * A private Redis belongs to one folder and to one process. It listens on the loopback only, asks
- * for a password that other users of the machine cannot read, has every acknowledged write on the
- * disk, and ends with the process that started it, however that one ends.
+ * A private Redis belongs to one folder and to one process. It listens on the loopback interface only,
+ * requires a password that other users of the machine cannot read, writes to disk before it acknowledges,
+ * and ends with the process that started it, even if that is killed.
  */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
@@ -18,10 +18,10 @@ import { Redis } from 'ioredis';
 
 const run = promisify(execFile);
 
-/** Where the distribution's packages are unpacked, for this checkout only. */
+/** The folder for the unpacked packages of the distribution, of this checkout only. */
 const CACHE = fileURLToPath(new URL('../node_modules/.cache/memo-redis', import.meta.url));
 
-/** The one command that installs Redis, by the package manager that it belongs to. */
+/** The command that installs Redis, for each package manager. */
 const INSTALLERS = {
   'apt-get': 'sudo apt install redis-server',
   brew: 'brew install redis',
@@ -33,18 +33,18 @@ const INSTALLERS = {
 /** Path and environment of a Redis server program. */
 export interface RedisProgram {
   path: string;
-  /** Where its libraries are, when it was unpacked by us. */
+  /** `LD_LIBRARY_PATH`, if this module unpacked the program. */
   env: Record<string, string>;
   version: string;
 }
 
 /**
- * Finds `redis-server` or `valkey-server`, version 6 or later, on the PATH; else unpacks the one of
- * Debian or Ubuntu into a cache folder under `node_modules`, which takes some seconds, once, and
- * neither root nor a change to the machine. Rejects with the command that installs Redis when
- * neither works.
+ * Finds `redis-server` or `valkey-server`, version 6 or later, on the PATH. Otherwise unpacks the
+ * package of Debian or Ubuntu into a cache folder under `node_modules`: once, in a few seconds, without
+ * root, and without other changes to the machine. If both fail, rejects with the command that installs
+ * Redis.
  *
- * @param log is told what is going on when it takes longer than an instant
+ * @param log receives a line before a download
  */
 export async function findRedis(log: (line: string) => void = () => {}): Promise<RedisProgram> {
   for (const name of ['redis-server', 'valkey-server']) {
@@ -78,7 +78,7 @@ function findOnPath(name: string): Promise<string> {
   );
 }
 
-/** The program, if it runs here and speaks RESP3, which began with Redis 6. */
+/** The program, if it runs on this machine and supports RESP3, as Redis 6 and later do. */
 async function tryProgram(path: string, env: Record<string, string> = {}) {
   const options = { env: { ...process.env, ...env } };
   const output = await run(path, ['--version'], options).catch(() => null);
@@ -100,7 +100,7 @@ async function tryUnpacked(): Promise<RedisProgram | undefined> {
 
 async function unpackPackages(): Promise<RedisProgram> {
   await fs.mkdir(dirname(CACHE), { recursive: true });
-  // All of it happens in a folder of our own, so that nobody ever finds half a Redis.
+  // A temporary folder, renamed at the end: another process never finds an incomplete Redis.
   const work = await fs.mkdtemp(`${CACHE}-`);
   try {
     for (const folder of ['state/lists/partial', 'cache/archives/partial', 'packages']) {
@@ -111,12 +111,12 @@ async function unpackPackages(): Promise<RedisProgram> {
       settings,
       `Dir::State "${work}/state";
        Dir::Cache "${work}/cache";
-       // What the system has already need not be fetched.
+       // Packages that the system has are not downloaded.
        Dir::State::status "/var/lib/dpkg/status";
        Debug::NoLocking "true";
-       // As root, apt would download as a user who cannot write here.
+       // As root, apt would download as another user, who cannot write here.
        APT::Sandbox::User "root";
-       // The system stays as it is, so what it does after an update of its own is not for us.
+       // No hooks: this update does not concern the system.
        #clear APT::Update::Pre-Invoke;
        #clear APT::Update::Post-Invoke;
        #clear APT::Update::Post-Invoke-Success;
@@ -124,13 +124,13 @@ async function unpackPackages(): Promise<RedisProgram> {
     );
     const options = { cwd: join(work, 'packages'), env: { ...process.env, LC_ALL: 'C' } };
     const apt = (...args: string[]) => run('apt-get', ['-q', '-c', settings, ...args], options);
-    // It fails when any source of the machine is out of reach, be it one that Redis is not from.
-    // Whether it was good enough, the download tells.
+    // An update fails if any package source is unreachable, also one that Redis does not come from. So
+    // a failure counts only if the download fails too.
     const update = await apt('update').catch((error) => error);
     try {
       const plan = await apt('install', '--simulate', '--no-install-recommends', 'redis-server');
-      // In Debian 12, redis-server is a link to a program of redis-tools. Both are named, as a
-      // system may have them installed and only keep them off the PATH.
+      // In Debian 12, redis-server is a link to a program of redis-tools. Both are named, because a
+      // system may have them installed outside the PATH, and then the plan lacks them.
       const missing = Array.from(plan.stdout.matchAll(/^Inst (\S+)/gm), ([, name]) => name!);
       await apt('download', ...new Set(['redis-server', 'redis-tools', ...missing]));
     } catch (error) {
@@ -141,8 +141,8 @@ async function unpackPackages(): Promise<RedisProgram> {
       await run('dpkg-deb', ['-x', join(options.cwd, name), root]);
     }
     await fs.rename(root, CACHE).catch(async () => {
-      if (await tryUnpacked()) return; // somebody else was faster, and theirs is as good
-      await fs.rm(CACHE, { recursive: true, force: true }); // it came from another system
+      if (await tryUnpacked()) return; // another process was faster
+      await fs.rm(CACHE, { recursive: true, force: true }); // of another system: it does not run here
       await fs.rename(root, CACHE);
     });
     const program = await tryUnpacked();
@@ -153,30 +153,29 @@ async function unpackPackages(): Promise<RedisProgram> {
   }
 }
 
-/** A Redis server that runs for this process alone. */
+/** A Redis server that runs for this process only. */
 export interface PrivateRedis {
   /** `redis://:password@127.0.0.1:port` */
   url: string;
   port: number;
   password: string;
-  /** The real path of its folder: data, `redis.conf` and `redis.log`. */
+  /** The real path of its folder, with the data, `redis.conf` and `redis.log`. */
   dir: string;
-  /** The server's own process id. */
+  /** The process id of the server, not of the shell that keeps it. */
   pid: number;
   program: RedisProgram;
-  /** Lets it finish and save, and resolves when the process is gone. */
+  /** Shuts it down with SIGTERM. Resolves when the process has ended. */
   stop(): Promise<void>;
-  /** Ends it at once with SIGKILL, as a power cut would, and resolves when the process is gone. */
+  /** Ends it with SIGKILL, as a power failure would. Resolves when the process has ended. */
   kill(): Promise<void>;
-  /** Resolves when the process is gone, for whatever reason: its exit code, null after a signal. */
+  /** Resolves when the process has ended, for any reason, with its exit code; null after a signal. */
   exited: Promise<number | null>;
 }
 
 /**
- * Keeps a Redis (`$@`) only for as long as somebody holds the other end of its standard input,
- * which the system closes even for a process that was killed. CONT wakes a server that was paused,
- * so that it sees its TERM. When Redis ends by itself, the second `kill` takes the waiting subshell
- * along: the process group is all ours.
+ * A shell script that runs Redis (`$@`) until its standard input is closed, which the kernel does even
+ * for a parent that was killed. SIGCONT lets a stopped server receive its SIGTERM. If Redis ends by
+ * itself, the second `kill` also ends the waiting subshell: the process group has no other members.
  */
 const KEEPER = `
 umask 077
@@ -194,13 +193,13 @@ exit $code
 `;
 
 /**
- * Starts a Redis on a folder, which is made when it is missing, and resolves when it answers with
- * all its data loaded. Rejects with the end of its log when it cannot start, and when another one
- * still runs on this folder: two would ruin the data of each other.
+ * Starts a Redis on a folder, which is created if it is missing. Resolves when Redis has loaded its data.
+ * Rejects with the end of its log if it cannot start, and if another Redis still runs on this folder: the
+ * two would corrupt each other's data.
  *
- * @param options.port a free one by default
- * @param options.password a random one by default
- * @param options.config further directives of redis.conf; each value is one argument, quoted here
+ * @param options.port by default a free port
+ * @param options.password by default a random one
+ * @param options.config more directives of redis.conf; each value is one argument, and is quoted here
  */
 export async function startRedis(options: {
   dir: string;
@@ -214,7 +213,7 @@ export async function startRedis(options: {
   const configFile = join(dir, 'redis.conf');
   const logFile = join(dir, 'redis.log');
 
-  // The Redis of a memo that was killed just now is still on its way out.
+  // The Redis of a memo that was just killed may still be shutting down.
   for (const end = Date.now() + 1000; await isInUse(dir); await sleep(50)) {
     if (Date.now() > end) throw new Error(`Another memo is running on the data folder ${dir}`);
   }
@@ -225,7 +224,7 @@ export async function startRedis(options: {
   const config = {
     appendonly: 'yes',
     appendfsync: 'always',
-    save: '', // the append-only file has it all
+    save: '', // no snapshots: the append-only file has all data
     ...options.config,
     bind: '127.0.0.1',
     port: String(port),
@@ -234,14 +233,14 @@ export async function startRedis(options: {
     daemonize: 'no',
   };
   const lines = Object.entries(config).map(([name, value]) => `${name} ${quote(value)}\n`);
-  // A command line can be read by everybody on the machine, so the password is in a file. The
-  // first line is for whoever wants to know whether this server still runs.
+  // All users of the machine can read a command line, so the password is in a file. `isInUse` reads the
+  // first line.
   await fs.rm(configFile, { force: true });
   await fs.writeFile(configFile, `# ${url}\n${lines.join('')}`, { flag: 'wx', mode: 0o600 });
 
   const log = await fs.open(logFile, 'w', 0o600);
   const child = spawn('/bin/sh', ['-c', KEEPER, 'redis', program.path, configFile], {
-    detached: true, // Ctrl-C in a terminal is for the app, which needs Redis to finish its work
+    detached: true, // Ctrl-C must not reach Redis: the server needs it until its requests are finished
     env: { PATH: process.env.PATH, ...program.env },
     stdio: ['pipe', log.fd, log.fd],
   });
@@ -251,7 +250,7 @@ export async function startRedis(options: {
   );
   await log.close();
   const stdin = child.stdin as Socket;
-  stdin.on('error', () => {}); // it ended before us
+  stdin.on('error', () => {}); // EPIPE, if Redis has ended
 
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   while (!hasEnded()) {
@@ -260,7 +259,7 @@ export async function startRedis(options: {
       await sleep(10);
       continue;
     }
-    // It serves this process, and is no reason for it to stay alive.
+    // Redis must not keep this process running.
     child.unref();
     stdin.unref();
     const { pid } = server;
@@ -269,7 +268,7 @@ export async function startRedis(options: {
       try {
         if (!hasEnded()) how();
       } catch {
-        // It ended just now by itself.
+        // The process has just ended by itself.
       }
       await exited;
     };
@@ -277,13 +276,13 @@ export async function startRedis(options: {
     const kill = () => end(() => process.kill(pid, 'SIGKILL'));
     return { url, port, password, dir, pid, program, stop, kill, exited };
   }
-  const said = (await fs.readFile(logFile, 'utf8')).trimEnd();
-  // Between the search for a free port and the start, somebody else took it.
-  if (!options.port && /address already in use/i.test(said)) return startRedis(options);
-  throw new Error(`Redis ended while it started:\n${said.split('\n').slice(-10).join('\n')}`);
+  const output = (await fs.readFile(logFile, 'utf8')).trimEnd();
+  // Another process took the port after the search for a free one.
+  if (!options.port && /address already in use/i.test(output)) return startRedis(options);
+  throw new Error(`Redis ended while it started:\n${output.split('\n').slice(-10).join('\n')}`);
 }
 
-/** Is a Redis that was started here before still alive? One that is silent counts, too. */
+/** Whether a Redis that was started on this folder still runs. One that does not reply counts too. */
 async function isInUse(dir: string): Promise<boolean> {
   const config = await fs.readFile(join(dir, 'redis.conf'), 'utf8').catch(() => '');
   const url = /^# (redis:\S+)/.exec(config)?.[1];
@@ -294,7 +293,7 @@ async function isInUse(dir: string): Promise<boolean> {
   );
 }
 
-/** Asks the server at this URL who it is; rejects when it is not there or the password is wrong. */
+/** The folder and process id of the server at this URL. Rejects without one, or with a wrong password. */
 async function askServer(url: string) {
   const client = new Redis(url, {
     lazyConnect: true,
@@ -318,19 +317,19 @@ async function askServer(url: string) {
     );
     return { dir, pid, ready };
   } catch (error) {
-    throw reason ?? error; // which says more than "Connection is closed."
+    throw reason ?? error; // `error` says only "Connection is closed."
   } finally {
     client.disconnect();
   }
 }
 
 /**
- * A port that nobody listened on a moment ago; nor is it one of those that the system gives to
- * outgoing connections, which take them all the time.
+ * A port that is free at this moment and outside the ephemeral range, from which the kernel takes ports
+ * for outgoing connections.
  */
 export async function findFreePort(): Promise<number> {
   for (;;) {
-    // A node of a cluster also takes the port 10,000 above its own.
+    // At most 22,000, because a cluster node also listens on its port + 10,000.
     const port = randomInt(10_000, 22_000);
     const server = createServer();
     const isFree = await new Promise<boolean>((resolve) => {
@@ -344,7 +343,7 @@ export async function findFreePort(): Promise<number> {
   }
 }
 
-/** One argument as redis.conf wants it: each byte that could mean anything else is spelled out. */
+/** Quotes an argument for redis.conf: every byte with a special meaning becomes `\xHH`. */
 function quote(value: string): string {
   const bytes = Buffer.from(value).toString('latin1');
   const hex = (byte: string) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`;

@@ -1,7 +1,7 @@
 /**
- * `npm run shots [folder]`: pictures of every state of the pages, on a phone and a desktop, light
- * and dark, in Korean and English; and the one in the README. Korean needs a font on the machine,
- * such as Debian's fonts-noto-cjk.
+ * `npm run shots [folder]`: takes screenshots of every state of the pages, on a phone and a desktop, light
+ * and dark, in Korean and English, and the screenshot in the README. Korean needs a font, such as Debian's
+ * fonts-noto-cjk.
  */
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -29,7 +29,7 @@ const DEVICES = {
 const LANGUAGES = { ko: 'ko-KR', en: 'en-US' };
 const THEMES = ['light', 'dark'] as const;
 
-// The packaged browser would look only for the few fonts that it brings.
+// The packaged browser would otherwise find only its own few fonts.
 process.env.FONTCONFIG_PATH ??= '/etc/fonts';
 
 const folder = resolve(process.argv[2] ?? 'dist/shots');
@@ -57,12 +57,12 @@ try {
         const page = await context.newPage();
         const shoot = async (state: string) => {
           const path = join(folder, `${device}-${language}-${colorScheme}-${state}.png`);
-          // Now and then the headless browser has no frame to show yet.
+          // Sometimes the headless browser has no frame yet, and the screenshot times out.
           for (let left = 5; left > 0; left--) {
             const shot = page.screenshot({ path, fullPage: state === 'memos', timeout: 10_000 });
             if (await shot.catch(() => undefined)) return;
           }
-          throw new Error(`no picture of ${path}`);
+          throw new Error(`no screenshot for ${path}`);
         };
         await visit(page, shoot, `${device}${language}${colorScheme}`);
         await context.close();
@@ -93,7 +93,7 @@ async function write(page: Page, text: string): Promise<void> {
     .waitFor();
 }
 
-/** Every state once, in an order that makes the next from the one before. */
+/** Takes each state once; each follows from the one before. */
 async function visit(page: Page, shoot: (state: string) => Promise<void>, name: string) {
   await page.goto(URL);
   await shoot('invitation');
@@ -122,7 +122,7 @@ async function visit(page: Page, shoot: (state: string) => Promise<void>, name: 
   await page.locator('.editor').waitFor();
   await shoot('edit');
   await page.locator('.editor textarea').fill('내가 고친 글: 우유는 이미 샀음');
-  // Meanwhile, on another device:
+  // An edit on another device.
   const form = page.locator('.editor form');
   await page.request.patch(`${URL}${await form.getAttribute('action')}`, {
     data: { text: '다른 기기에서 고친 글' },

@@ -1,4 +1,4 @@
-/** `npm start` and `npm run dev` as a developer has them: in a clone, with npm and all that it starts. */
+/** `npm start` and `npm run dev` in a copy of the checkout, run by npm. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -10,17 +10,18 @@ import { findFreePort, findRedis } from './redis.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const TSX = join(ROOT, 'node_modules/tsx/dist/cli.mjs');
-const PATIENCE = 10_000; // ms
+/** For a build or a start on a busy machine, in ms. */
+const PATIENCE = 20_000;
 
 let home: string;
 
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'memo-start-'));
-  await findRedis(); // which may have to unpack one: not each of them at the same time
+  await findRedis(); // may unpack one: the concurrent tests must not do that at the same time
 });
 afterAll(() => rm(home, { recursive: true, force: true }));
 
-/** A checkout that nobody else builds in. */
+/** A copy of the checkout, in which only one test builds. */
 async function clone(): Promise<string> {
   const folder = await mkdtemp(join(home, 'clone-'));
   for (const name of ['package.json', 'tsconfig.json', 'src', 'scripts']) {
@@ -36,7 +37,7 @@ interface Process {
   command: string;
 }
 
-/** The processes of this machine that are not dead. */
+/** The processes of this machine, without zombies. */
 async function listProcesses(): Promise<Process[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const all = pids.map(async (pid) => {
@@ -49,7 +50,7 @@ async function listProcesses(): Promise<Process[]> {
   return (await Promise.all(all)).flat();
 }
 
-/** Runs a command of package.json, or another, in a terminal's way: as a process group of its own. */
+/** Runs a command in its own process group, as a terminal does. */
 async function run(
   { expect, onTestFinished }: TestContext,
   folder: string,
@@ -70,10 +71,10 @@ async function run(
     port,
     exited,
     output: '',
-    /** Resolves when it has said this. */
-    said: (pattern: RegExp) =>
+    /** Resolves when the output matches. */
+    printed: (pattern: RegExp) =>
       expect.poll(() => job.output, { timeout: 2 * PATIENCE }).toMatch(pattern),
-    /** All that it has started by now, and itself, the children behind their parents. */
+    /** The process and all its descendants, parents before children. */
     async tree(): Promise<Process[]> {
       const processes = await listProcesses();
       const found = processes.filter(({ pid }) => pid === child.pid);
@@ -81,7 +82,7 @@ async function run(
       known.push(...found);
       return found;
     },
-    /** Ctrl-C: the terminal sends it to the whole group. */
+    /** Ctrl-C: a terminal sends SIGINT to the whole group. */
     interrupt: () => process.kill(-child.pid!, 'SIGINT'),
   };
   for (const stream of [child.stdout!, child.stderr!]) {
@@ -91,13 +92,13 @@ async function run(
   }
   onTestFinished(async () => {
     await job.tree();
-    // Those that have lost their parent are in the tree no more.
+    // Orphans are no longer in the tree.
     for (const { pid, command } of await listProcesses()) {
       if (!known.some((it) => it.pid === pid && it.command === command)) continue;
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
-        // It has ended just now, with its parent.
+        // The process has just ended, with its parent.
       }
     }
   });
@@ -106,7 +107,7 @@ async function run(
 
 const READY = /^memo {3}http:/m;
 
-/** None of these is left, and somebody else can listen on the port. */
+/** Asserts that these processes end and that the port is free. */
 async function expectGone({ expect }: TestContext, tree: Process[], port: number): Promise<void> {
   const left = async () => {
     const alive = new Set((await listProcesses()).map(({ pid }) => pid));
@@ -124,82 +125,83 @@ const COMMANDS: Record<string, [string, ...string[]]> = {
   'tsx scripts/start.ts': [process.execPath, TSX, 'scripts/start.ts'],
 };
 
-// The tree of processes is read from /proc.
-describe.skipIf(process.platform !== 'linux').concurrent('what npm has started', () => {
-  test.for(Object.entries(COMMANDS))(
-    'ends with whoever above it is killed: %s',
-    { timeout: 120_000 },
-    async ([, command], context) => {
+// Linux only: the tests read processes from /proc.
+describe
+  .skipIf(process.platform !== 'linux')
+  .concurrent('the processes of npm start and npm run dev', { timeout: 120_000 }, () => {
+    test.for(Object.entries(COMMANDS))(
+      'all end when any ancestor of the server is killed: %s',
+      async ([, command], context) => {
+        const { expect } = context;
+        const folder = await clone();
+        for (let level = 0, levels = 1; level < levels; level++) {
+          const job = await run(context, folder, ...command);
+          await job.printed(READY);
+          const tree = await job.tree();
+          const find = (pattern: RegExp) => tree.filter((it) => pattern.test(it.command));
+          expect(find(/dist\/index\.js/)).toHaveLength(1);
+          expect(find(/redis-server|valkey-server/)).not.toEqual([]);
+          // From npm to the parent of the server.
+          const above: Process[] = [];
+          let [next] = find(/dist\/index\.js/);
+          while (next?.pid !== job.child.pid) {
+            next = tree.find(({ pid }) => pid === next!.parent);
+            above.unshift(next!);
+          }
+          levels = above.length;
+          process.kill(above[level]!.pid, 'SIGKILL');
+          await expectGone(context, tree, job.port);
+          // The server was not killed, but has shut down in order.
+          expect(job.output).toContain('"msg":"stopped"');
+        }
+      },
+    );
+
+    test('restart the server after every change, also after a change that fixes an error', async (context) => {
       const { expect } = context;
       const folder = await clone();
-      for (let level = 0, levels = 1; level < levels; level++) {
-        const job = await run(context, folder, ...command);
-        await job.said(READY);
-        const tree = await job.tree();
-        const find = (pattern: RegExp) => tree.filter((it) => pattern.test(it.command));
-        expect(find(/dist\/index\.js/)).toHaveLength(1);
-        expect(find(/redis-server|valkey-server/)).not.toEqual([]);
-        // From the top to the process that has started the server.
-        const above: Process[] = [];
-        let [next] = find(/dist\/index\.js/);
-        while (next?.pid !== job.child.pid) {
-          next = tree.find(({ pid }) => pid === next!.parent);
-          above.unshift(next!);
-        }
-        levels = above.length;
-        process.kill(above[level]!.pid, 'SIGKILL');
-        await expectGone(context, tree, job.port);
-        // The server was not killed: it has finished what it did.
-        expect(job.output).toContain('"msg":"stopped"');
+      const [script, file] = [
+        join(folder, 'src/client/app.ts'),
+        join(folder, 'src/client/style.css'),
+      ];
+      const [right, style] = [await readFile(script, 'utf8'), await readFile(file, 'utf8')];
+      await writeFile(script, 'const = half a sentence');
+      const job = await run(context, folder, 'npm', 'run', 'dev');
+      await job.printed(/ERROR/);
+      await writeFile(script, right);
+      for (const colour of ['teal', 'tomato']) {
+        await writeFile(file, `${style}\n.changed { color: ${colour} }`);
+        const read = async () => {
+          const page = await fetch(`http://localhost:${job.port}/`).then((it) => it.text());
+          const [, path] = /href="([^"]+\.css)"/.exec(page)!;
+          return fetch(`http://localhost:${job.port}${path}`).then((it) => it.text());
+        };
+        await expect
+          .poll(() => read().catch(() => ''), { timeout: 2 * PATIENCE })
+          .toContain(`.changed{color:${colour}}`);
       }
-    },
-  );
+      await job.printed(READY);
+    });
 
-  test('starts anew on every change, also of what was wrong before', async (context) => {
-    const { expect } = context;
-    const folder = await clone();
-    const [script, file] = [
-      join(folder, 'src/client/app.ts'),
-      join(folder, 'src/client/style.css'),
-    ];
-    const [right, style] = [await readFile(script, 'utf8'), await readFile(file, 'utf8')];
-    await writeFile(script, 'const = half a sentence');
-    const job = await run(context, folder, 'npm', 'run', 'dev');
-    await job.said(/ERROR/);
-    await writeFile(script, right);
-    for (const colour of ['teal', 'tomato']) {
-      await writeFile(file, `${style}\n.changed { color: ${colour} }`);
-      const read = async () => {
-        const page = await fetch(`http://localhost:${job.port}/`).then((it) => it.text());
-        const [, path] = /href="([^"]+\.css)"/.exec(page)!;
-        return fetch(`http://localhost:${job.port}${path}`).then((it) => it.text());
-      };
-      await expect
-        .poll(() => read().catch(() => ''), { timeout: 2 * PATIENCE })
-        .toContain(`.changed{color:${colour}}`);
-    }
-    await job.said(READY);
-  });
+    test('all end on Ctrl-C without an error, and the server shuts down once', async (context) => {
+      const { expect } = context;
+      const job = await run(context, await clone(), 'npm', 'start');
+      await job.printed(READY);
+      const tree = await job.tree();
+      job.interrupt();
+      await expectGone(context, tree, job.port);
+      expect(await job.exited).toBe(0);
+      expect(job.output.match(/"msg":"(?:stopping|stopped)"/g)).toHaveLength(2);
+      expect(job.output).not.toMatch(/error/i);
+    });
 
-  test('ends by Ctrl-C, the server once, and without an error', async (context) => {
-    const { expect } = context;
-    const job = await run(context, await clone(), 'npm', 'start');
-    await job.said(READY);
-    const tree = await job.tree();
-    job.interrupt();
-    await expectGone(context, tree, job.port);
-    expect(await job.exited).toBe(0);
-    expect(job.output.match(/"msg":"(?:stopping|stopped)"/g)).toHaveLength(2);
-    expect(job.output).not.toMatch(/error/i);
+    test('all end on Ctrl-C while the build fails and no server runs', async (context) => {
+      const folder = await clone();
+      await writeFile(join(folder, 'src/index.ts'), 'const = half a sentence');
+      const job = await run(context, folder, 'npm', 'run', 'dev');
+      await job.printed(/ERROR/);
+      const tree = await job.tree();
+      job.interrupt();
+      await expectGone(context, tree, job.port);
+    });
   });
-
-  test('ends by Ctrl-C also before there is anything that runs', async (context) => {
-    const folder = await clone();
-    await writeFile(join(folder, 'src/index.ts'), 'const = half a sentence');
-    const job = await run(context, folder, 'npm', 'run', 'dev');
-    await job.said(/ERROR/);
-    const tree = await job.tree();
-    job.interrupt();
-    await expectGone(context, tree, job.port);
-  });
-});

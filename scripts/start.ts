@@ -1,9 +1,9 @@
 /**
- * `npm start` and `npm run dev`: builds the server and runs it, with a private Redis and a stand-in
- * for Naver where their variables are missing. With `--watch` it builds and starts anew on change.
+ * `npm start` and `npm run dev`: builds and runs the server, with a private Redis and a stand-in for Naver
+ * if their variables are missing. With `--watch`, it rebuilds and restarts after every change.
  *
- * All of it ends with the process that started it, however that one ends: npm, which runs this in the
- * place of its shell (`exec`), so that there is nobody in between who could go on alone.
+ * Everything ends with the parent process, npm, even if npm is killed. package.json starts this with
+ * `exec`, so that no shell is in between, which could outlive npm.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { watch } from 'node:fs';
@@ -18,9 +18,9 @@ import { findRedis, startRedis } from './redis.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 const DATA = resolve('data');
 
-/** How often it is looked whether the parent is still there, in ms. */
+/** Interval of the checks for the parent process, in ms. */
 const PARENT_CHECK = 500;
-/** How long the sources have to be as they are, in ms: an editor writes in several steps. */
+/** Delay of a rebuild after the last change, in ms: an editor writes a file in several steps. */
 const SETTLED = 100;
 
 const watches = process.argv.includes('--watch');
@@ -31,7 +31,7 @@ let server: ChildProcess | undefined;
 let stopping = false;
 
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => void stop());
-// Whoever is killed says nothing to its children: the system gives them another parent.
+// A killed parent sends no signal; its children get another parent process.
 const parent = process.ppid;
 setInterval(() => {
   if (process.ppid !== parent) void stop();
@@ -44,11 +44,11 @@ try {
 }
 
 async function run(): Promise<void> {
-  // Production names its own Redis and Naver: what is missing there is a mistake to be told.
-  const own = env.NODE_ENV !== 'production';
-  const standIn = own && !env.NAVER_CLIENT_ID && !env.NAVER_CLIENT_SECRET;
-  const privateRedis = own && !env.REDIS_URL;
-  // Everything else has to be right before anything is started.
+  // In production, a missing Redis or Naver variable is an error.
+  const isDevelopment = env.NODE_ENV !== 'production';
+  const standIn = isDevelopment && !env.NAVER_CLIENT_ID && !env.NAVER_CLIENT_SECRET;
+  const privateRedis = isDevelopment && !env.REDIS_URL;
+  // Checks all other variables before anything is started.
   const config = readConfig({
     ...env,
     ...(privateRedis && { REDIS_URL: 'redis://localhost' }),
@@ -56,7 +56,7 @@ async function run(): Promise<void> {
   });
 
   if (privateRedis) {
-    await findRedis(console.log); // fetching one takes a few seconds: say so
+    await findRedis(console.log); // a download takes seconds, so it is announced
     const redis = await startRedis({ dir: DATA });
     ends.push(() => redis.stop());
     void redis.exited.then(() => stop('the private Redis has ended; see data/redis.log'));
@@ -87,7 +87,7 @@ async function run(): Promise<void> {
     await buildAll();
     startServer();
   }
-  await untilItAnswers(config.port, config.host);
+  await untilReady(config.port, config.host);
   if (stopping) return;
   console.log(`\n${lines.join('\n')}\nmemo   ${config.publicUrl}\n`);
 }
@@ -100,14 +100,14 @@ function startServer(): void {
   server = spawn(process.execPath, ['dist/index.js'], {
     cwd: ROOT,
     env,
-    // It takes the end of the channel for a SIGINT: that comes even when this process is killed.
+    // The server treats the end of this channel as SIGINT. It also ends when this process is killed.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-    // Its own process group: Ctrl-C reaches us, and we pass it on once.
+    // A process group of its own: Ctrl-C reaches only this process, which forwards it once.
     detached: true,
   });
   const child = server;
   child.once('exit', (code) => {
-    // It has said why. In watch mode the next change may mend it.
+    // The server has printed the reason. In watch mode, the next change may fix it.
     if (child === server && !stopping && !watches) void stop('', code ?? 1);
   });
 }
@@ -119,11 +119,11 @@ async function endServer(): Promise<void> {
   await ended;
 }
 
-/** Builds and starts anew, one after the other, whenever a source has changed. */
+/** Rebuilds and restarts after every change of a source, one at a time. */
 async function watchSources(): Promise<void> {
   let work = restart();
   let timer: NodeJS.Timeout | undefined;
-  // Not esbuild's own watching: its process can stay when this one is killed.
+  // Not esbuild's watch mode: its process can outlive this one when this is killed.
   watch(resolve(ROOT, 'src'), { recursive: true }, () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
@@ -137,14 +137,14 @@ async function restart(): Promise<void> {
   try {
     await buildAll();
   } catch {
-    return; // esbuild has said what is wrong
+    return; // esbuild has printed the error
   }
   await endServer();
   if (!stopping) startServer();
 }
 
-/** Resolves when the server answers: the address is the last thing printed. */
-async function untilItAnswers(port: number, host = 'localhost'): Promise<void> {
+/** Resolves when the server responds: the address is printed last. */
+async function untilReady(port: number, host = 'localhost'): Promise<void> {
   const url = `http://${host === '0.0.0.0' || host === '::' ? 'localhost' : host}:${port}/healthz`;
   while (!stopping) {
     const response = await fetch(url).catch(() => undefined);
@@ -153,7 +153,7 @@ async function untilItAnswers(port: number, host = 'localhost'): Promise<void> {
   }
 }
 
-/** Ends what was started, the server first, and then this process. Called again, it does nothing. */
+/** Ends the server, then all else that was started, then this process. Later calls do nothing. */
 async function stop(message = '', code = message ? 1 : 0): Promise<void> {
   if (stopping) return;
   stopping = true;

@@ -1,4 +1,4 @@
-/** What the product is made of: exact versions, no code that runs on installing, licences that allow it. */
+/** The dependencies: exact versions with checksums, no install scripts, permissive licences. */
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 
@@ -16,7 +16,7 @@ const manifest = await read('package.json');
 const lock: Record<string, Locked> = (await read('package-lock.json')).packages;
 const installed = Object.entries(lock).filter(([path]) => path !== '');
 
-test('every version is exact, in the manifest and in the lock, with its checksum', () => {
+test('every dependency has an exact version in package.json and package-lock.json, and a checksum', () => {
   const wanted = { ...manifest.dependencies, ...manifest.devDependencies };
   for (const [name, version] of Object.entries(wanted)) {
     expect([name, version]).toEqual([name, expect.stringMatching(/^\d+\.\d+\.\d+$/)]);
@@ -27,13 +27,13 @@ test('every version is exact, in the manifest and in the lock, with its checksum
   }
 });
 
-test('nothing that runs in production wants to run when it is installed', () => {
+test('no production dependency has an install script', () => {
   const scripted = installed.filter(([, { dev, hasInstallScript }]) => !dev && hasInstallScript);
   expect(scripted).toEqual([]);
 });
 
-test('every licence allows what we do with it', () => {
-  // The last is what htmx calls 0BSD.
+test('every production dependency has a licence that allows bundling it', () => {
+  // BSD-0-Clause is the name that htmx uses for 0BSD.
   const allowed = /^(MIT|ISC|0BSD|BSD-[23]-Clause|Apache-2\.0|BSD-0-Clause|BlueOak-1\.0\.0)$/;
   const others = installed
     .filter(([, { dev }]) => !dev)

@@ -1,4 +1,4 @@
-/** Whatever is sent: never a 5xx with a healthy Redis, never a word of what is inside, never a crash. */
+/** Any input: no 5xx while Redis is healthy, no internals in a response, no crash. */
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
@@ -110,11 +110,11 @@ const body = fc.oneof(
     ),
 );
 
-/** What only somebody who looks inside could know. */
+/** Internals that no response may tell. */
 const INTERNALS =
   /\bat \S+ \(|node_modules|\.tsx?\b|ReplyError|TypeError|EVALSHA|redis:\/\/|user:\w+:memos|WRONGTYPE/;
 
-test('any request to the app gets an answer that is right in its form', {
+test('any request to the app gets a well-formed response', {
   timeout: 60_000,
 }, async () => {
   await fc.assert(
@@ -125,24 +125,24 @@ test('any request to the app gets an answer that is right in its form', {
       body,
       fc.boolean(),
       async (method, where, given, content, isMine) => {
-        const answer = await app.request(where, {
+        const response = await app.request(where, {
           method,
           headers: { ...given, ...(isMine && { Cookie: me.cookie }) } as Record<string, string>,
           ...(!['GET', 'HEAD'].includes(method) && { body: content as BodyInit }),
         });
-        // Naver is not there: whoever comes back from it is told so.
-        const isNavers = where.startsWith('/oauth2') && [502, 503].includes(answer.status);
-        if (!isNavers) expect(answer.status).toBeLessThan(500);
-        expect(answer.headers.get('X-Content-Type-Options')).toBe('nosniff');
-        expect(answer.headers.get('Content-Security-Policy')).toContain("default-src 'none'");
-        if (answer.headers.get('Content-Type') === 'text/event-stream') {
-          await answer.body?.cancel(); // an answer to HEAD has none
+        // There is no Naver here, so a callback may fail.
+        const isNavers = where.startsWith('/oauth2') && [502, 503].includes(response.status);
+        if (!isNavers) expect(response.status).toBeLessThan(500);
+        expect(response.headers.get('X-Content-Type-Options')).toBe('nosniff');
+        expect(response.headers.get('Content-Security-Policy')).toContain("default-src 'none'");
+        if (response.headers.get('Content-Type') === 'text/event-stream') {
+          await response.body?.cancel(); // a response to HEAD has none
           return;
         }
-        const said = await answer.text();
+        const said = await response.text();
         expect(said).not.toMatch(INTERNALS);
-        if (said && answer.headers.get('Content-Type')?.includes('json')) JSON.parse(said);
-        // A log-out in between: somebody else goes on.
+        if (said && response.headers.get('Content-Type')?.includes('json')) JSON.parse(said);
+        // The session may have ended: go on with another person.
         if (isMine && method === 'POST' && /^\/(logout|sessions)/.test(where)) me = await logIn();
       },
     ),
@@ -152,7 +152,7 @@ test('any request to the app gets an answer that is right in its form', {
   expect(log.filter((line) => line.includes('"request failed"'))).toEqual([]);
 });
 
-/** Sends bytes and resolves with what comes back until the server hangs up or says nothing more. */
+/** Sends bytes and resolves with all that comes back until the connection closes. */
 function sendRaw(bytes: Uint8Array): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(server.port, '127.0.0.1');
@@ -193,7 +193,7 @@ const line = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 20 }),
 );
 
-test('any bytes on a connection leave the server as it was', { timeout: 60_000 }, async () => {
+test('any bytes on a connection leave the server running', { timeout: 60_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.oneof(
@@ -215,7 +215,7 @@ test('any bytes on a connection leave the server as it was', { timeout: 60_000 }
   expect((await fetch(`http://127.0.0.1:${server.port}/readyz`)).status).toBe(200);
 });
 
-test('two lengths and broken chunks never make one request two', async () => {
+test('conflicting lengths and broken chunks never turn one request into two', async () => {
   const stored = await me.stored();
   const own = `Host: localhost\r\nCookie: ${me.cookie}\r\n`;
   const body = '{"text":"smuggled"}';

@@ -1,4 +1,4 @@
-/** What every answer tells the browser about what it may do with it: exactly this, whatever is asked. */
+/** The security headers of every response: exactly these, whatever the request. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type NaverStandIn, startNaverStandIn } from '../scripts/naver.ts';
 import { assets, createTestApp } from './testing/app.ts';
@@ -27,7 +27,7 @@ const ALWAYS = {
   'x-frame-options': 'DENY',
 };
 
-/** What is about the answer itself: its kind, its length, where it leads. */
+/** Headers that differ between responses. */
 const OWN = [
   'allow',
   'cache-control',
@@ -59,7 +59,7 @@ beforeAll(async () => {
 });
 afterAll(() => naver.close());
 
-/** Somebody who comes back from Naver. */
+/** A login up to the response to Naver's callback. */
 async function comeBack(): Promise<Response> {
   const login = await app.request('/login');
   const { searchParams } = new URL(login.headers.get('Location')!);
@@ -81,29 +81,29 @@ async function comeBack(): Promise<Response> {
 type Case = [what: string, status: number, cache: string, () => Response | Promise<Response>];
 const PRIVATE = 'private, no-store';
 test.each<Case>([
-  ['the page of nobody', 200, PRIVATE, () => app.request('/', { headers: HTML })],
-  ['somebody’s page', 200, PRIVATE, () => me.request('/', { headers: HTML })],
+  ['the invitation', 200, PRIVATE, () => app.request('/', { headers: HTML })],
+  ['a person’s page', 200, PRIVATE, () => me.request('/', { headers: HTML })],
   ['an error page', 404, PRIVATE, () => app.request('/nowhere', { headers: HTML })],
   ['a path that is refused', 400, PRIVATE, () => app.request('//x', { headers: HTML })],
-  ['the way to Naver', 302, PRIVATE, () => app.request('/login')],
-  ['the way back', 302, PRIVATE, () => comeBack()],
+  ['the redirect to Naver', 302, PRIVATE, () => app.request('/login')],
+  ['the callback', 302, PRIVATE, () => comeBack()],
   ['memos', 200, PRIVATE, () => me.request('/memo')],
   ['a problem', 400, PRIVATE, () => me.send('POST', '/memo', {})],
   ['a deletion', 404, PRIVATE, () => me.request('/memo/5', { method: 'DELETE' })],
   ['a form', 303, PRIVATE, () => me.post('/memo', { text: '글' })],
   ['a stream', 200, PRIVATE, () => me.request('/memo/events')],
-  ['what another site wants to know', 405, PRIVATE, () => askFromElsewhere()],
+  ['a preflight of another site', 405, PRIVATE, () => askFromElsewhere()],
   [
-    'a file',
+    'a static file',
     200,
     'public, max-age=31536000, immutable',
     () => app.request(`/assets/${Object.values<{ file: string }>(assets)[0]!.file}`),
   ],
-])('%s says what the browser may do', async (_, status, cache, ask) => {
-  const answer = await ask();
-  await answer.body?.cancel();
-  expect(answer.status).toBe(status);
-  const headers = Object.fromEntries(answer.headers);
+])('%s has the security headers', async (_, status, cache, ask) => {
+  const response = await ask();
+  await response.body?.cancel();
+  expect(response.status).toBe(status);
+  const headers = Object.fromEntries(response.headers);
   expect(headers['cache-control']).toBe(cache);
   for (const name of OWN) delete headers[name];
   expect(headers).toEqual(ALWAYS);
@@ -114,21 +114,21 @@ function askFromElsewhere() {
   return app.request('/', { method: 'OPTIONS', headers });
 }
 
-test('nobody is sent to https where the page is on http', async () => {
+test('there is no HSTS where PUBLIC_URL is http', async () => {
   const { 'strict-transport-security': _, ...expected } = ALWAYS;
-  const answer = await createTestApp().app.request('/', { headers: HTML });
-  const headers = Object.fromEntries(answer.headers);
+  const response = await createTestApp().app.request('/', { headers: HTML });
+  const headers = Object.fromEntries(response.headers);
   for (const name of OWN) delete headers[name];
   expect(headers).toEqual(expected);
 });
 
-test('cookies are for the server only, for https, and not for other sites’ requests', async () => {
+test('cookies are HttpOnly, Secure and SameSite=Lax', async () => {
   const settings = await app.request('/settings', {
     method: 'POST',
     body: new URLSearchParams({ language: 'en', theme: 'dark' }),
   });
-  const answers = [await app.request('/login'), await comeBack(), settings];
-  const cookies = answers.flatMap((answer) => answer.headers.getSetCookie());
+  const responses = [await app.request('/login'), await comeBack(), settings];
+  const cookies = responses.flatMap((response) => response.headers.getSetCookie());
   const names = cookies.map((it) => it.split('=', 1)[0]!.replace(/-state-.*/, '-state'));
   expect(names).toEqual(['__Host-state', '__Host-state', 'userId', 'language', 'theme']);
   for (const cookie of cookies) {

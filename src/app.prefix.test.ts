@@ -7,7 +7,7 @@ import { createTestApp } from './testing/app.ts';
 
 const PUBLIC_URL = 'https://example.com/memo';
 
-/** Every address that a page leads to. */
+/** The addresses of a page's links, assets and forms. */
 const addresses = (html: string) =>
   [...html.matchAll(/\s(?:href|src|action|formaction|hx-get)="([^"]*)"/g)].map(
     (match) => match[1]!,
@@ -43,8 +43,8 @@ describe.each([
         expired: await app.request(`${base}/memo`, expired),
         conflict: await me.post(`${base}/memo/7`, { text: 'x', version: '6' }),
       };
-      for (const [name, answer] of Object.entries(pages)) {
-        const found = addresses(await answer.text());
+      for (const [name, response] of Object.entries(pages)) {
+        const found = addresses(await response.text());
         expect(found.length, name).toBeGreaterThan(2);
         for (const address of found) {
           if (address === '#main') continue;
@@ -56,7 +56,7 @@ describe.each([
       }
     });
 
-    test('no redirect or cookie leaves it, and forms post back to where they came from', async () => {
+    test('no redirect or cookie leaves the prefix, and the form of an error page posts to it', async () => {
       const me = await logIn();
       const { id } = await (await me.send('POST', `${base}/memo`, { text: 'a' })).json();
       const conflict = await me.post(`${base}/memo/${id}`, { text: 'b', version: '6' });
@@ -64,7 +64,7 @@ describe.each([
       const other = await logIn(me.id);
       const devices = await (await me.request(`${base}/sessions`)).text();
       const [, session] = /\/sessions\/(\w+)\/end"/.exec(devices)!;
-      const answers = [
+      const responses = [
         await app.request(`${base}/memo`),
         await me.send('POST', `${base}/memo`, { text: 'x' }),
         await me.post(`${base}/memo`, { text: 'y' }),
@@ -77,24 +77,26 @@ describe.each([
         await me.post(`${base}/settings`, { theme: 'dark' }),
         await me.post(`${base}/sessions/${session}/end`, {}),
       ];
-      const farewells = [
+      const logouts = [
         await me.request(`${base}/logout`, { method: 'POST' }),
         await (await logIn(other.id)).post(`${base}/sessions/end`, {}),
       ];
-      const locations = [...answers, ...farewells].map((answer) => answer.headers.get('Location'));
+      const locations = [...responses, ...logouts].map((response) =>
+        response.headers.get('Location'),
+      );
       expect(locations.filter((location) => !location?.startsWith(`${prefix}/`))).toEqual([]);
-      for (const answer of farewells) {
-        expect(answer.headers.get('Set-Cookie')).toContain(`Path=${prefix};`);
+      for (const response of logouts) {
+        expect(response.headers.get('Set-Cookie')).toContain(`Path=${prefix};`);
       }
       const login = await app.request(`${base}/login`);
-      // But for the one whose name promises that it is for the whole host.
+      // Except the cookie whose prefix `__Host-` requires the path `/`.
       expect(login.headers.get('Set-Cookie')).toMatch(/^__Host-state-.*; Path=\/;/);
       expect(new URL(login.headers.get('Location')!).searchParams.get('redirect_uri')).toBe(
         `${config.publicUrl}/oauth2`,
       );
     });
 
-    test('static files are served under it, as compressed as the browser takes them', async () => {
+    test('static files are served under the prefix, in the coding that the browser prefers', async () => {
       const page = await (await app.request(`${base}/`)).text();
       const style = addresses(page).find((address) => address.endsWith('.css'))!;
       const path = base + style.slice(prefix.length);
@@ -105,18 +107,18 @@ describe.each([
         ['gzip, deflate, br;q=0.5', 'br'],
         ['br;q=0, gzip;q=0.000', null],
       ] as const) {
-        const answer = await app.request(path, { headers: { 'Accept-Encoding': accept } });
-        expect(answer.status).toBe(200);
-        expect(answer.headers.get('Content-Encoding')).toBe(coding);
-        expect(answer.headers.get('Cache-Control')).toContain('immutable');
-        sizes.push((await answer.arrayBuffer()).byteLength);
+        const response = await app.request(path, { headers: { 'Accept-Encoding': accept } });
+        expect(response.status).toBe(200);
+        expect(response.headers.get('Content-Encoding')).toBe(coding);
+        expect(response.headers.get('Cache-Control')).toContain('immutable');
+        sizes.push((await response.arrayBuffer()).byteLength);
       }
       expect(sizes[0]).toBe(sizes[3]);
       expect(sizes[2]).toBeLessThan(sizes[1]!);
       expect(sizes[1]).toBeLessThan(sizes[0]! / 2);
     });
 
-    test('health is answered under the prefix and, for the balancer, without it', async () => {
+    test('health checks work under the prefix and, for load balancers, without it', async () => {
       for (const path of [`${base}/healthz`, `${base}/readyz`, '/healthz', '/readyz']) {
         expect((await app.request(path)).status).toBe(200);
       }
@@ -148,7 +150,7 @@ describe('the page under /memo', () => {
     ['/memo/;/memo', 400],
     ['/memo/memo/%31', 400],
     ['/MEMO/', 404],
-  ])('%s is not another name for anything (%i)', async (path, status) => {
+  ])('%s is not another name of a path (%i)', async (path, status) => {
     expect((await app.request(`http://localhost${path}`)).status).toBe(status);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Nobody reads or changes what is not theirs. The requests are made from the app's own routes, so
- * that none can be forgotten: a new route fails here until it says what it is.
+ * Nobody reads or changes another person's data. Requests are generated from the app's routes, so that
+ * a new route fails here until it is listed as public or personal.
  */
 
 import { createHash } from 'node:crypto';
@@ -13,7 +13,7 @@ const DAY = 24 * 60 * 60 * 1000; // ms
 const SECRET = '아무도 보면 안 되는 글';
 const TRASHED = '버렸지만 내 것인 글';
 
-/** What each route is for. */
+/** Routes for everybody, and routes for a person who is logged in. */
 const PUBLIC = [
   'GET /',
   'GET /login',
@@ -53,7 +53,7 @@ const routes = [
   ),
 ];
 
-/** Somebody with something in every place. */
+/** A person with data under every key. */
 async function settle() {
   const me = await logIn();
   const { id } = await (await me.send('POST', '/memo', { text: `- [ ] ${SECRET}` })).json();
@@ -66,7 +66,7 @@ async function settle() {
 }
 type Settled = Awaited<ReturnType<typeof settle>>;
 
-/** All that Redis holds of a person, but when sessions were used. */
+/** All that Redis has of a person, except when sessions were used. */
 async function everythingOf({ id, hash }: Settled) {
   return [
     await redis.lrange(`user:${id}:memos`, 0, -1),
@@ -78,7 +78,7 @@ async function everythingOf({ id, hash }: Settled) {
   ];
 }
 
-/** Every way to send a request to a route, about everything that somebody has. */
+/** Requests to a route, by each client and in each form, for each id of the victim. */
 function requestsFor(route: string, victim: Settled): { path: string; init: RequestInit }[] {
   const [method = '', pattern = ''] = route.split(' ');
   const ids = pattern.startsWith('/sessions')
@@ -110,29 +110,29 @@ async function send(
   { path, init }: { path: string; init: RequestInit },
 ) {
   const headers = { ...(init.headers as object), ...(cookie !== undefined && { Cookie: cookie }) };
-  const answer = await app.request(path, { ...init, headers });
-  // A stream has no end: what comes at once is enough.
-  if (answer.headers.get('Content-Type') === 'text/event-stream') {
-    const reader = answer.body!.getReader();
+  const response = await app.request(path, { ...init, headers });
+  // A stream has no end: its first chunk is enough.
+  if (response.headers.get('Content-Type') === 'text/event-stream') {
+    const reader = response.body!.getReader();
     const { value } = await reader.read();
     await reader.cancel();
-    return { answer, text: new TextDecoder().decode(value) };
+    return { response, text: new TextDecoder().decode(value) };
   }
-  return { answer, text: await answer.text() };
+  return { response, text: await response.text() };
 }
 
 const tells = (text: string, victim: Settled) =>
   [SECRET, TRASHED, victim.hash, victim.id].filter((it) => text.includes(it));
 
-test('every route is either for everybody or for one person', () => {
+test('every route is listed as public or personal', () => {
   expect(routes.toSorted()).toEqual([...PUBLIC, ...PERSONAL].toSorted());
 });
 
-describe('the cookie is', () => {
-  /** What a stranger might send; each is made for a victim. */
+describe('a request whose cookie is', () => {
+  /** Cookies that a stranger might send, each made for a victim. */
   const COOKIES: Record<string, (victim: Settled) => Promise<string | undefined>> = {
     missing: async () => undefined,
-    'that of somebody else': async () => (await logIn()).cookie,
+    'that of another person': async () => (await logIn()).cookie,
     'that of an ended session': async (victim) => {
       const token = await sessions.begin({ id: victim.id, name: '나' });
       const session = await sessions.find(token);
@@ -163,24 +163,24 @@ describe('the cookie is', () => {
     'under another name': async (victim) => `UserId=${victim.token}; xuserId=${victim.token}`,
   };
 
-  test.each(Object.keys(COOKIES))('%s: nothing is read and nothing is changed', async (kind) => {
+  test.each(Object.keys(COOKIES))('%s reads and changes nothing', async (kind) => {
     const victim = await settle();
     const cookie = await COOKIES[kind]!(victim);
     const before = await everythingOf(victim);
     for (const route of [...PERSONAL, 'GET /', 'POST /logout']) {
       for (const request of requestsFor(route, victim)) {
-        const { answer, text } = await send(cookie, request);
-        const what = `${request.init.method} ${request.path}: ${answer.status}`;
-        expect(answer.status, what).toBeLessThan(500);
-        if (kind !== 'that of somebody else' && PERSONAL.includes(route)) {
-          expect([302, 401], what).toContain(answer.status);
+        const { response, text } = await send(cookie, request);
+        const what = `${request.init.method} ${request.path}: ${response.status}`;
+        expect(response.status, what).toBeLessThan(500);
+        if (kind !== 'that of another person' && PERSONAL.includes(route)) {
+          expect([302, 401], what).toContain(response.status);
         }
-        // A text that comes back comes with the address that it was sent to.
+        // An error page that returns a text has the address of its form, too.
         expect(tells(text.replaceAll(request.path, ''), victim), what).toEqual([]);
       }
     }
     expect(await everythingOf(victim)).toEqual(before);
-    // And theirs is as good as before.
+    // The victim's session still works.
     expect(await (await victim.request('/memo')).text()).toContain(SECRET);
   });
 });
@@ -203,10 +203,10 @@ describe('another site', () => {
     'an old browser on another site': { Origin: 'https://evil.example' },
     'an old browser in a sandboxed frame': { Origin: 'null' },
     'another port of the host': { Origin: 'http://localhost:8001' },
-    'what says cross-site but has our origin': { 'Sec-Fetch-Site': 'cross-site', Origin: ORIGIN },
+    'a cross-site request with our origin': { 'Sec-Fetch-Site': 'cross-site', Origin: ORIGIN },
   };
 
-  test.each(Object.entries(SENDERS))('%s can change nothing', async (_, headers) => {
+  test.each(Object.entries(SENDERS))('%s changes nothing', async (_, headers) => {
     const victim = await settle();
     const before = await everythingOf(victim);
     const unsafe = routes.filter((route) => !route.startsWith('GET'));
@@ -215,12 +215,12 @@ describe('another site', () => {
       const requests = new Map(requestsFor(route, victim).map((it) => [it.path, it]));
       for (const { path, init } of requests.values()) {
         for (const type of TYPES) {
-          const { answer, text } = await send(victim.cookie, {
+          const { response, text } = await send(victim.cookie, {
             path,
             init: { ...init, headers: { ...headers, ...(type && { 'Content-Type': type }) } },
           });
-          expect(answer.status, `${route} as ${type}`).toBe(403);
-          expect(answer.headers.get('Set-Cookie')).toBeNull();
+          expect(response.status, `${route} as ${type}`).toBe(403);
+          expect(response.headers.get('Set-Cookie')).toBeNull();
           expect(tells(text, victim)).toEqual([]);
         }
       }
@@ -233,7 +233,7 @@ describe('another site', () => {
     for (const route of routes) {
       for (const { path, init } of requestsFor(route, victim)) {
         for (const method of ['OPTIONS', init.method!]) {
-          const answer = await app.request(path, {
+          const response = await app.request(path, {
             method,
             headers: {
               Cookie: victim.cookie,
@@ -241,17 +241,17 @@ describe('another site', () => {
               'Access-Control-Request-Method': 'POST',
             },
           });
-          await answer.body?.cancel();
-          const names = [...answer.headers.keys()];
+          await response.body?.cancel();
+          const names = [...response.headers.keys()];
           expect(names.filter((name) => name.startsWith('access-control-'))).toEqual([]);
-          expect(answer.headers.get('Cross-Origin-Resource-Policy')).toBe('same-origin');
+          expect(response.headers.get('Cross-Origin-Resource-Policy')).toBe('same-origin');
         }
       }
     }
   });
 });
 
-test('whoever is logged in reaches only their own, by whatever id', async () => {
+test('a logged-in person reaches only their own memos and sessions, by whatever id', async () => {
   const [me, other] = [await settle(), await settle()];
   for (const id of [other.memo, other.trashed]) {
     expect((await me.request(`/memo/${id}`)).status).toBe(404);

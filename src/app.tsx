@@ -7,6 +7,7 @@ import { accessLog } from './middleware/access-log.ts';
 import { countFlight } from './middleware/count-flight.ts';
 import { defaultHeaders } from './middleware/default-headers.ts';
 import { pageContext } from './middleware/page-context.ts';
+import { routedOnly } from './middleware/routed-only.ts';
 import { sameOrigin } from './middleware/same-origin.ts';
 import { strictPath } from './middleware/strict-path.ts';
 import { assetRoutes } from './routes/assets.ts';
@@ -20,7 +21,7 @@ import { sessionRoutes } from './routes/sessions.tsx';
 import { settingsRoutes } from './routes/settings.ts';
 import { trashRoutes } from './routes/trash.tsx';
 
-/** The whole application. It owns nothing: whoever created the context destroys it. */
+/** Creates the application from middleware and routes. Its caller destroys the context. */
 export function createApp(context: AppContext): Hono<Env> {
   const { config, assets, flights, log, shutdown } = context;
   const app = new Hono<Env>();
@@ -41,6 +42,7 @@ export function createApp(context: AppContext): Hono<Env> {
         ),
     }),
   );
+  app.use(routedOnly());
 
   const home = createHome(context);
   const health = healthRoutes(context);
@@ -57,8 +59,8 @@ export function createApp(context: AppContext): Hono<Env> {
 
   const base = config.basePath;
   app.route(base || '/', routes);
-  // The prefix with and without a slash is the same page, and a balancer's health checks do not know
-  // the prefix.
+  // The page is at the prefix with and without a trailing slash. Health checks are also at the root, as
+  // the balancer does not know the prefix.
   app.route(base || '/', page);
   if (base) {
     app.route(`${base}/`, page);

@@ -15,7 +15,7 @@ const PRODUCTION = {
 
 const read = (env: Record<string, string | undefined> = {}) => readConfig({ ...PLAIN, ...env });
 
-/** The message that an operator gets for this environment. */
+/** The error message for this environment. */
 function complaint(env: Record<string, string | undefined>): string {
   try {
     readConfig(env);
@@ -46,7 +46,7 @@ describe('the defaults', () => {
     expect(config.host).toBeUndefined();
   });
 
-  test('stand in for empty values, too', () => {
+  test('replace empty values, too', () => {
     const names = [
       'PORT',
       'HOST',
@@ -60,19 +60,19 @@ describe('the defaults', () => {
     expect(read(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(read());
   });
 
-  test('let the public URL follow the port', () => {
+  test('derive the public URL from the port', () => {
     expect(read({ PORT: '3210' })).toMatchObject({
       port: 3210,
       publicUrl: 'http://localhost:3210',
     });
   });
 
-  test('read nothing else: variables of other programs change nothing', () => {
+  test('are not changed by variables of other programs', () => {
     expect(read({ PATH: '/bin', HTTP_PROXY: 'http://proxy', REDIS_HOST: 'x' })).toEqual(read());
   });
 });
 
-describe('good values', () => {
+describe('valid values', () => {
   test.each([
     ['PORT', '1', { port: 1 }],
     ['PORT', '65535', { port: 65535 }],
@@ -97,7 +97,7 @@ describe('good values', () => {
     ['SHUTDOWN_DELAY', '60', { shutdownDelay: 60_000 }],
     ['LOG_LEVEL', 'trace', { logLevel: 'trace' }],
     ['LOG_LEVEL', 'silent', { logLevel: 'silent' }],
-  ])('%s=%s is taken as it is meant', (name, value, expected) => {
+  ])('%s=%s is accepted', (name, value, expected) => {
     expect(read({ [name]: value })).toMatchObject(expected);
   });
 });
@@ -197,22 +197,25 @@ describe('wrong values', () => {
     expect(message).toMatch(new RegExp(`^${name} is wrong: expected .`));
     expect(message).not.toMatch(/[\r\n]/);
     expect(message).not.toContain('hunter');
-    // A value that an explanation cannot contain by chance is not in it.
+    // The message does not contain the value; short values may occur in it by chance.
     if (value.length > 8) expect(message).not.toContain(value.trim());
   });
 });
 
-describe('what has to be given', () => {
-  test.each(['REDIS_URL', 'NAVER_CLIENT_ID', 'NAVER_CLIENT_SECRET'])('%s, always', (name) => {
-    for (const value of [undefined, '']) {
-      const message = complaint({ ...PLAIN, [name]: value });
-      expect(message).toMatch(new RegExp(`^${name} is missing: expected .`));
-      expect(message).not.toMatch(/[\r\n]/);
-    }
-  });
+describe('required variables', () => {
+  test.each(['REDIS_URL', 'NAVER_CLIENT_ID', 'NAVER_CLIENT_SECRET'])(
+    'include %s always',
+    (name) => {
+      for (const value of [undefined, '']) {
+        const message = complaint({ ...PLAIN, [name]: value });
+        expect(message).toMatch(new RegExp(`^${name} is missing: expected .`));
+        expect(message).not.toMatch(/[\r\n]/);
+      }
+    },
+  );
 
   test.each(['REDIS_URL', 'PUBLIC_URL', 'NAVER_CLIENT_ID', 'NAVER_CLIENT_SECRET'])(
-    '%s in production',
+    'include %s in production',
     (name) => {
       for (const value of [undefined, '']) {
         expect(complaint({ ...PRODUCTION, [name]: value })).toMatch(
@@ -222,7 +225,7 @@ describe('what has to be given', () => {
     },
   );
 
-  test('production with all of them starts', () => {
+  test('suffice in production', () => {
     expect(readConfig(PRODUCTION)).toMatchObject({
       publicUrl: 'https://example.com/memo',
       prefix: '/memo',
@@ -247,7 +250,7 @@ describe('PUBLIC_URL', () => {
     expect(config).toMatchObject({ publicUrl, prefix, basePath: prefix });
   });
 
-  test('keeps its prefix when BASE_PATH=/ says that a proxy strips it', () => {
+  test('keeps its prefix if BASE_PATH=/ says that a proxy strips it', () => {
     expect(read({ PUBLIC_URL: 'https://example.com/memo', BASE_PATH: '/' })).toMatchObject({
       publicUrl: 'https://example.com/memo',
       prefix: '/memo',
@@ -333,11 +336,11 @@ describe('REDIS_URL', () => {
         master: 'primary',
       },
     ],
-  ])('%s is understood in every part', (value, expected) => {
+  ])('%s is parsed completely', (value, expected) => {
     expect(read({ REDIS_URL: value }).redis).toEqual(expected);
   });
 
-  test('takes any password when it is percent-encoded', () => {
+  test('may have any password that is percent-encoded', () => {
     for (const password of ['a:b', 'p@ss/w?rd#1', '100%', '비밀 번호', 'a,b', '+', '[x]', '%41']) {
       const url = `redis://${encodeURIComponent('ki:m')}:${encodeURIComponent(password)}@cache:7`;
       expect(read({ REDIS_URL: url }).redis).toMatchObject({
@@ -348,7 +351,7 @@ describe('REDIS_URL', () => {
     }
   });
 
-  test('takes a colon and a comma in the password as they are', () => {
+  test('may have an unencoded colon or comma in the password', () => {
     expect(read({ REDIS_URL: 'redis://:a:b,c@cache:7' }).redis).toMatchObject({
       password: 'a:b,c',
       nodes: [node('cache', 7)],

@@ -1,4 +1,4 @@
-/** Where Redis is, read from `REDIS_URL`. */
+/** The location of Redis, from `REDIS_URL`. */
 export interface RedisTarget {
   kind: 'single' | 'cluster' | 'sentinel';
   tls: boolean;
@@ -7,31 +7,34 @@ export interface RedisTarget {
   password?: string;
   /** the database's number; always 0 on a cluster */
   db: number;
-  /** the name that the sentinels know the primary by */
+  /** the name of the primary at the sentinels */
   master?: string;
 }
 
+/** The configuration of the server, see the README for the variables. */
 export interface Config {
   port: number;
   /** undefined: all interfaces */
   host?: string;
-  /** what the browser types, without a slash at the end, e.g. `https://example.com/memo` */
+  /** the URL of the page in the browser, without a trailing slash: `https://example.com/memo` */
   publicUrl: string;
-  /** the path of `publicUrl`: the prefix of every link, redirect and cookie; empty or `/memo` */
+  /** the path of `publicUrl`, the prefix of all links, redirects and cookies: empty or `/memo` */
   prefix: string;
-  /** where the routes live; differs from `prefix` behind a proxy that strips it */
+  /** the prefix of the routes; differs from `prefix` behind a proxy that strips it */
   basePath: string;
   redis: RedisTarget;
   naver: { clientId: string; clientSecret: string; authUrl: string; apiUrl: string };
   /** how many proxies append to `X-Forwarded-For` */
   trustProxy: number;
-  /** rate limits; 0 for none */
+  /** rate limit per person; 0: no limit */
   writesPerMinute: number;
+  /** rate limit per address; 0: no limit */
   loginsPerMinute: number;
-  /** bytes that Redis may take for one person's memos and trash; 0 for no limit */
+  /** bytes that Redis may take for one person's memos and trash; 0: no limit */
   storagePerPerson: number;
+  /** lowest level that is logged, a name of pino's */
   logLevel: string;
-  /** how long the server goes on accepting connections after SIGTERM, in ms */
+  /** how long the server continues to accept connections after SIGTERM, in ms */
   shutdownDelay: number;
 }
 
@@ -40,16 +43,17 @@ type Environment = Record<string, string | undefined>;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
-/** A value of the environment that the server cannot run with; the message names the variable. */
+/** An environment variable is missing or wrong; the message names it. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
 }
 
 /**
- * Reads the whole configuration once.
+ * Reads the whole configuration.
  * @param env the environment variables; an empty value counts as missing
- * @throws ConfigError at the first wrong or missing variable, with one line that names it and says
- *   what is expected, and never repeats the value: it may be a secret
+ * @throws ConfigError for the first wrong or missing variable. The message names it and says in one
+ *   line
+ *   what is expected, without the value, which may be a secret
  */
 export function readConfig(env: Environment): Config {
   const production = env.NODE_ENV === 'production';
@@ -113,7 +117,7 @@ function readLogLevel(value: string): string {
   return LOG_LEVELS.includes(value) ? value : wrong('LOG_LEVEL', `one of ${LOG_LEVELS.join(', ')}`);
 }
 
-/** Credentials go into headers and forms: printable ASCII, nothing that could end a line. */
+/** Credentials become part of forms and headers: printable ASCII without spaces or line ends. */
 function readCredential(name: 'NAVER_CLIENT_ID' | 'NAVER_CLIENT_SECRET', env: Environment): string {
   const value = env[name] || required(name);
   return /^[!-~]{1,200}$/.test(value) ? value : wrong(name, EXPECTED[name]);
@@ -127,7 +131,7 @@ function parseUrl(value: string): URL | undefined {
   }
 }
 
-/** The secret travels to these origins: without TLS only on this host. */
+/** The client secret is sent to these origins: without TLS only on this host. */
 function readOrigin(name: string, value: string): string {
   const url = parseUrl(value);
   const safe =
@@ -150,12 +154,15 @@ function readBasePath(value: string): string {
   return readPath(value) ?? wrong('BASE_PATH', 'a path, e.g. /memo, or / behind a stripping proxy');
 }
 
-/** Only paths that no two parties decode differently. Empty for the root, no slash at the end. */
+/**
+ * A path without a trailing slash, empty for the root. Accepts only characters that proxies and
+ * servers never decode differently.
+ */
 function readPath(path: string): string | undefined {
   return /^(?:\/[\w~-][\w.~-]*)*\/?$/.test(path) ? path.replace(/\/$/, '') : undefined;
 }
 
-/** `new URL` refuses several hosts in one authority, so this reads the forms itself (RFC 3986 §3.2). */
+/** Parses the URL (RFC 3986 §3.2) itself, because `new URL` refuses several hosts in one authority. */
 function readRedisUrl(value: string): RedisTarget {
   const parts =
     /^redis(s?)(?:\+(cluster|sentinel))?:\/\/(?:([^:@/]*):([^@/]*)@)?([^@/?#]+)(?:\/([^/?#]*))?$/.exec(

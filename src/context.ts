@@ -1,4 +1,4 @@
-/** What the application is made of: the one wiring, of the server and of the tests. */
+/** Creates all parts of the application: the only wiring, for the server and the tests. */
 import type { Config } from './config.ts';
 import type { Assets } from './http/assets.ts';
 import { Flights } from './http/flights.ts';
@@ -14,15 +14,16 @@ import { createRateLimiter, type RateLimiter } from './store/rate-limits.ts';
 import type { RedisClient } from './store/scripts.ts';
 import { createSessionStore, type SessionStore } from './store/sessions.ts';
 
-/** Connections to one Redis. */
+/** Connections to the same Redis. */
 export interface RedisConnections {
   redis: RedisClient;
-  /** for lists of memos, which are long replies: short ones must not wait behind them */
+  /** for lists of memos: short replies must not wait behind these long ones */
   bulk: RedisClient;
-  /** a subscribed connection can do nothing else */
+  /** for pub/sub: a subscribed connection can run no other command */
   subscriber: RedisClient;
 }
 
+/** What all requests share. */
 export interface AppContext {
   config: Config;
   memos: MemoStore;
@@ -35,17 +36,17 @@ export interface AppContext {
   assets: Assets;
   compressor: Compressor;
   log: Log;
-  /** resolves when Redis can be read and written */
+  /** resolves if Redis accepts writes and replies on both connections; else rejects */
   checkStorage: () => Promise<unknown>;
-  /** what the operator has to change although Redis can be used, in a sentence */
+  /** a setting of Redis that the operator has to change, in a sentence; undefined: none */
   storageWarning: () => string | undefined;
-  /** aborted when shutdown begins: the server is not ready any more, and closes connections */
+  /** aborted when shutdown begins: then the server is not ready, and closes connections */
   shutdown: AbortSignal;
 }
 
 /**
- * Creates the stores on these connections, and all else that requests share.
- * @returns `destroy` disconnects from Redis, after the commands under way
+ * Creates the context. It owns the connections from then on.
+ * @returns the context; its `destroy` disconnects from Redis when pending commands are complete
  */
 export function createContext(
   config: Config,

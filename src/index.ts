@@ -6,10 +6,10 @@ import { createLog } from './node/log.ts';
 import { openConnections } from './node/redis.ts';
 import { serve } from './node/serve.ts';
 
-// From the first moment on: the process with the id 1 ignores signals that nothing listens for.
+// First of all: a process with id 1 (a container's) ignores signals without a listener.
 const signalled = new Promise<string>((resolve) => {
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve);
-  // `npm start` has a channel to its server, which breaks when it is killed. Elsewhere there is none.
+  // scripts/start.ts opens an IPC channel to the server; it closes when that process is killed.
   if (process.connected === false) resolve('SIGINT');
   else process.once('disconnect', () => resolve('SIGINT'));
 });
@@ -27,7 +27,7 @@ try {
   const signal = await signalled;
   log.info({ signal }, 'stopping');
   shutdown.abort();
-  // A balancer needs a moment to notice; somebody who pressed Ctrl-C does not.
+  // After SIGTERM, the balancer needs time to notice; Ctrl-C should stop at once.
   await server.drain(signal === 'SIGTERM' ? config.shutdownDelay : 0);
   await context.destroy();
   log.info({}, 'stopped');

@@ -42,7 +42,7 @@ interface Origins {
   fetch?: typeof globalThis.fetch;
 }
 
-/** Our client for a stand-in, or for other origins. */
+/** A client of the stand-in, or of other origins. */
 function createClient(standIn: NaverStandIn, origins: Origins = {}) {
   const config = readConfig({
     PUBLIC_URL,
@@ -57,7 +57,7 @@ function createClient(standIn: NaverStandIn, origins: Origins = {}) {
 
 const AGREED = { decision: 'agree', name: '김메모', share: 'on', share_nickname: 'on' };
 
-/** What the stand-in's consent page gives to somebody who agrees. */
+/** The code that the stand-in's consent page returns to a person who agrees. */
 async function obtainCode(standIn = naver, fields: Record<string, string> = AGREED) {
   const answer = await fetch(`${standIn.url}/oauth2.0/consent`, {
     method: 'POST',
@@ -75,7 +75,7 @@ async function obtainCode(standIn = naver, fields: Record<string, string> = AGRE
 const identify = async (fields?: Record<string, string>) =>
   createClient(naver).identify(await obtainCode(naver, fields), 's');
 
-/** The failure of a login that has to fail, and its message, which goes into the log. */
+/** The failure of a login that has to fail, and its message for the log, which must contain no secret. */
 async function failureOf(login: Promise<unknown>): Promise<{ failure: string; message: string }> {
   const error = await login.then(
     (user) => new Error(`it gave ${JSON.stringify(user)}`),
@@ -89,7 +89,7 @@ async function failureOf(login: Promise<unknown>): Promise<{ failure: string; me
   return { failure, message };
 }
 
-/** Fails with `failure` for each of these answers of an endpoint. */
+/** Expects that the login fails with `failure` for each of these responses of an endpoint. */
 async function expectFailures(
   endpoint: 'token' | 'profile',
   failure: NaverFailure,
@@ -105,8 +105,8 @@ async function expectFailures(
 
 const profileOf = (response: unknown) => ({ resultcode: '00', message: 'success', response });
 
-describe('where the browser is sent', () => {
-  test('is Naver’s page, with the registered callback and the state', async () => {
+describe('the URL of the login page', () => {
+  test('is Naver’s, with the registered callback and the state', async () => {
     const url = new URL(createClient(naver).authorizeUrl('the-state'));
     expect(url.origin + url.pathname).toBe(`${naver.url}/oauth2.0/authorize`);
     expect(Object.fromEntries(url.searchParams)).toEqual({
@@ -120,7 +120,7 @@ describe('where the browser is sent', () => {
 });
 
 describe('a login', () => {
-  test('finds out who it is, with one call of each endpoint', async () => {
+  test('identifies the person with one request to each endpoint', async () => {
     const { token, profile } = naver.calls;
     const user = await identify();
     expect(user).toEqual({ id: expect.stringMatching(/^[\w-]{43}$/), name: '김메모' });
@@ -128,7 +128,7 @@ describe('a login', () => {
     expect(await identify()).toEqual(user);
   });
 
-  test('sends the secret, the code and the token where no log of addresses finds them', async () => {
+  test('sends no secret, code or token in a URL, which would be logged', async () => {
     const sent: { url: string; init: RequestInit }[] = [];
     const code = await obtainCode();
     const client = createClient(naver, {
@@ -154,12 +154,12 @@ describe('a login', () => {
     });
     expect(JSON.stringify(token!.headers ?? {})).not.toContain(SECRET);
     expect(profile!.body).toBeUndefined();
-    // The token has characters that a query or a form would change.
+    // The token has characters that URL encoding would change.
     expect(new Headers(profile!.headers).get('Authorization')).toMatch(/^Bearer AAAA\+\/\S+=$/);
     expect(sent.every(({ init }) => init.redirect === 'error')).toBe(true);
   });
 
-  test('takes expires_in as a string, as a number, and left out', async () => {
+  test('accepts expires_in as a string, as a number, or missing', async () => {
     for (const expires_in of ['3600', 3600, undefined]) {
       naver.answerTokenWith({ access_token: 'AAAA+/==', token_type: 'bearer', expires_in });
       naver.answerProfileWith(profileOf({ id: 'an-id', name: '이초롱' }));
@@ -169,12 +169,12 @@ describe('a login', () => {
 });
 
 describe('the person’s name', () => {
-  test('is their nickname when they keep the name to themselves', async () => {
+  test('is the nickname if they do not share the name', async () => {
     const user = await identify({ decision: 'agree', name: '김메모', share_nickname: 'on' });
     expect(user.name).toBe('김메모님');
   });
 
-  test('is 회원 when they keep everything to themselves', async () => {
+  test('is 회원 if they share neither name nor nickname', async () => {
     expect((await identify({ decision: 'agree', name: '김메모' })).name).toBe('회원');
   });
 
@@ -182,20 +182,20 @@ describe('the person’s name', () => {
     ['null', { name: null, nickname: '메모광' }, '메모광'],
     ['empty', { name: '', nickname: '메모광' }, '메모광'],
     ['blank', { name: ' \t\u3000', nickname: '메모광' }, '메모광'],
-    ['no string', { name: 42, nickname: ['메모광'] }, '회원'],
+    ['a number', { name: 42, nickname: ['메모광'] }, '회원'],
     ['invisible', { name: '\u0000\u200b\u202e\ufeff', nickname: '' }, '회원'],
     ['padded', { name: '  김메모 ' }, '김메모'],
-    ['made to break lines', { name: '김\r\n메\u0000모' }, '김메모'],
-    ['made to turn the text around', { name: '\u202e김메모' }, '김메모'],
-    ['endless', { name: '😀'.repeat(5000) }, '😀'.repeat(100)],
+    ['several lines', { name: '김\r\n메\u0000모' }, '김메모'],
+    ['text with a direction override', { name: '\u202e김메모' }, '김메모'],
+    ['10,000 UTF-16 code units', { name: '😀'.repeat(5000) }, '😀'.repeat(100)],
     ['markup', { name: '<b>&amp;' }, '<b>&amp;'],
-  ])('can be %s', async (_, fields, name) => {
+  ])('that Naver sends can be %s', async (_, fields, name) => {
     naver.answerProfileWith(profileOf({ id: 'an-id', ...fields }));
     expect(await identify()).toEqual({ id: 'an-id', name });
   });
 });
 
-test('a person’s name is read whole, wherever the network cuts Naver’s answer', async () => {
+test('a person’s name is complete, wherever the network splits Naver’s response', async () => {
   const body = new TextEncoder().encode(JSON.stringify(profileOf({ id: 'an-id', name: '이초롱' })));
   for (let at = 1; at < body.length; at++) {
     const client = createClient(naver, {
@@ -217,14 +217,14 @@ test('a person’s name is read whole, wherever the network cuts Naver’s answe
 });
 
 describe('the person’s id', () => {
-  test('can be all that Naver may send', async () => {
+  test('can have any form that Naver documents', async () => {
     for (const id of ['1', 'a'.repeat(64), 'Ab0+/=', 'Ab0-_', '32742776']) {
       naver.answerProfileWith(profileOf({ id, name: '김메모' }));
       expect((await identify()).id).toBe(id);
     }
   });
 
-  test('has to be there, and can be no part of another Redis key', async () => {
+  test('is required, and cannot contain the separator of Redis keys', async () => {
     const ids = [
       undefined,
       null,
@@ -251,7 +251,7 @@ describe('the person’s id', () => {
     );
   });
 
-  test('is read where Naver puts it, not at the top level', async () => {
+  test('is read from "response", not from the top level', async () => {
     await expectFailures('profile', 'unavailable', [
       { resultcode: '00', message: 'success', id: 'an-id', name: '김메모' },
       profileOf(null),
@@ -261,8 +261,8 @@ describe('the person’s id', () => {
   });
 });
 
-describe('errors that arrive as 200', () => {
-  test('tell that a used or invented code is no login', async () => {
+describe('errors with status 200', () => {
+  test('mean that a used or invented code has expired', async () => {
     const code = await obtainCode();
     const client = createClient(naver);
     await client.identify(code, 's');
@@ -272,7 +272,7 @@ describe('errors that arrive as 200', () => {
     expect(naver.calls.profile).toBe(profile);
   });
 
-  test('tell that our secret is wrong: nothing that the person could do', async () => {
+  test('mean that the server is misconfigured if the secret is wrong', async () => {
     const client = createClient(naver, { clientSecret: 'another' });
     expect((await failureOf(client.identify(await obtainCode(), 's'))).failure).toBe(
       'misconfigured',
@@ -283,14 +283,14 @@ describe('errors that arrive as 200', () => {
     ]);
   });
 
-  test('count even beside a token', async () => {
+  test('count even with a token in the response', async () => {
     await expectFailures('token', 'expired', [
       { error: 'invalid_request', access_token: 'AAAA' },
       { error: 'invalid_grant', error_description: null },
     ]);
   });
 
-  test('of the token may be anything but a usable token', async () => {
+  test('include every response of the token endpoint without a usable token', async () => {
     await expectFailures('token', 'unavailable', [
       {},
       [],
@@ -309,7 +309,7 @@ describe('errors that arrive as 200', () => {
     ]);
   });
 
-  test('of the profile count whatever else the answer has', async () => {
+  test('include every response of the profile endpoint without resultcode 00', async () => {
     const response = { id: 'an-id', name: '김메모' };
     await expectFailures('profile', 'unavailable', [
       { resultcode: '024', message: 'Authentication failed (인증 실패하였습니다.)' },
@@ -327,20 +327,23 @@ describe('errors that arrive as 200', () => {
   });
 });
 
-describe('a Naver in trouble', () => {
+describe('a failure of Naver', () => {
   const quick: Misbehaviour[] = ['4xx', '5xx', 'malformed', 'huge'];
   const cases = quick.flatMap((how) => [['token', how] as const, ['profile', how] as const]);
 
-  test.each(cases)('is named as such when its %s endpoint is %s', async (endpoint, how) => {
-    naver.misbehave(endpoint, how);
-    const { failure, message } = await failureOf(identify());
-    expect(failure).toBe('unavailable');
-    expect(message).not.toContain('"response"'); // nothing that Naver sent
-    naver.misbehave(endpoint, 'ok');
-    expect((await identify()).name).toBe('김메모');
-  });
+  test.each(cases)(
+    'is unavailable if the response of the %s endpoint is %s',
+    async (endpoint, how) => {
+      naver.misbehave(endpoint, how);
+      const { failure, message } = await failureOf(identify());
+      expect(failure).toBe('unavailable');
+      expect(message).not.toContain('"response"'); // nothing that Naver sent
+      naver.misbehave(endpoint, 'ok');
+      expect((await identify()).name).toBe('김메모');
+    },
+  );
 
-  test('costs at most 5 seconds, however it is silent', async () => {
+  test('takes at most 5 seconds, wherever Naver stops replying', async () => {
     const silent: Misbehaviour[] = ['slow', 'hanging', 'hanging-body'];
     const one = async (endpoint: 'token' | 'profile', how: Misbehaviour) => {
       const standIn = await startNaver();
@@ -350,7 +353,7 @@ describe('a Naver in trouble', () => {
       const { failure } = await failureOf(createClient(standIn).identify(code, 's'));
       return { endpoint, how, failure, inTime: performance.now() - start < 5000 };
     };
-    // Not 5 seconds for each of the two calls.
+    // 5 seconds for both requests, not for each.
     const both = async () => {
       const standIn = await startNaver();
       const code = await obtainCode(standIn);
@@ -381,20 +384,20 @@ describe('a Naver in trouble', () => {
     expect(outcomes).toHaveLength(7);
   });
 
-  test('may be one that nobody can reach', async () => {
+  test('is unavailable if the host cannot be reached, which the message names', async () => {
     const gone = await startNaver();
     await gone.close();
     standIns.splice(standIns.indexOf(gone), 1);
     const { failure, message } = await failureOf(createClient(gone).identify('code', 's'));
     expect(failure).toBe('unavailable');
-    // The operator sees which host it was, and why.
+    // For the operator: the host and the reason.
     expect(message).toBe(`no usable answer from ${new URL(gone.url).host} (ECONNREFUSED)`);
 
     const client = createClient(naver, { apiUrl: gone.url });
     expect((await failureOf(client.identify(await obtainCode(), 's'))).failure).toBe('unavailable');
   });
 
-  test('may have no TLS where it should, which the operator sees', async () => {
+  test('is unavailable if the host has no TLS, and the message has the code', async () => {
     const plain = await serveHttp((_, response) => response.end('{}'));
     const client = createClient(naver, { authUrl: plain.url.replace('http:', 'https:') });
     const { failure, message } = await failureOf(client.identify('code', 's'));
@@ -402,7 +405,7 @@ describe('a Naver in trouble', () => {
     expect(message).toMatch(/ \(ERR_SSL_[A-Z_]+\)$/);
   });
 
-  test('is told apart by plain codes and names, never by what an error says', async () => {
+  test('is described by the code or name of an error, never by its message', async () => {
     for (const [cause, reason] of [
       [{ code: 'CERT_HAS_EXPIRED' }, 'CERT_HAS_EXPIRED'],
       [{ code: 'AAAA+/== is no token' }, 'TypeError'],
@@ -419,7 +422,7 @@ describe('a Naver in trouble', () => {
     }
   });
 
-  test('may answer a token with an error status: it is not taken', async () => {
+  test('is unavailable if a token or a profile has an error status', async () => {
     const broken = await serveHttp((_, response) => {
       response.writeHead(500, { 'Content-Type': 'application/json' });
       response.end('{"access_token":"AAAA","resultcode":"00","response":{"id":"an-id"}}');
@@ -433,7 +436,7 @@ describe('a Naver in trouble', () => {
     expect((await failureOf(profile.identify(code, 's'))).failure).toBe('unavailable');
   });
 
-  test('may answer an error as JSON with status 503: that is its trouble, and no used code', async () => {
+  test('is unavailable, not expired, if an error in JSON has status 503', async () => {
     const broken = await serveHttp((_, response) => {
       response.writeHead(503, { 'Content-Type': 'application/json' });
       response.end('{"error":"temporarily_unavailable","error_description":"try later"}');
@@ -442,7 +445,7 @@ describe('a Naver in trouble', () => {
     expect((await failureOf(client.identify('code', 's'))).failure).toBe('unavailable');
   });
 
-  test('may answer what is no UTF-8', async () => {
+  test('is unavailable if the response is no UTF-8', async () => {
     const broken = await serveHttp((_, response) => {
       response.writeHead(200, { 'Content-Type': 'application/json' });
       response.end(Buffer.from('{"access_token":"AAAA","x":"\xff\xfe"}', 'latin1'));
@@ -452,7 +455,7 @@ describe('a Naver in trouble', () => {
   });
 });
 
-test.each([301, 302, 303, 307, 308])('a redirect (%i) takes nothing elsewhere', async (status) => {
+test.each([301, 302, 303, 307, 308])('a redirect (%i) is not followed', async (status) => {
   const seen: string[] = [];
   const elsewhere = await serveHttp((request, response) => {
     seen.push(`${request.method} ${request.url}`);
@@ -474,7 +477,7 @@ afterAll(() => {
   for (const server of servers) server.close();
 });
 
-/** A server that answers as nobody should. */
+/** Starts a server with arbitrary responses. */
 async function serveHttp(listener: (request: IncomingMessage, response: ServerResponse) => void) {
   const server = createServer(listener).listen(0, '127.0.0.1');
   await once(server, 'listening');

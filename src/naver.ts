@@ -1,19 +1,21 @@
 /**
- * The client of Naver's login API (네이버 로그인, OAuth 2.0 with Naver's habits).
- * Source: Naver's developer guide, "네이버 로그인 API 명세".
+ * The client of Naver's login API (네이버 로그인): OAuth 2.0 (RFC 6749) with deviations, such as errors with
+ * status 200. Source: Naver's developer guide, "네이버 로그인 API 명세".
  */
 import type { Config } from './config.ts';
 import type { Person } from './memo/person.ts';
+import { isRecord } from './memo/stored-memo.ts';
 
-/** Why a login did not come about. */
+/** Why a login failed. */
 export type NaverFailure =
-  /** Naver is down, slow, or answers what cannot be understood: later */
+  /** Naver is down, slow, or sends an unusable response: the person can try again later */
   | 'unavailable'
-  /** the code is used up or expired: log in once more */
+  /** the code was used or has expired: the person can log in again */
   | 'expired'
-  /** Naver does not accept our credentials: only the operator can help */
+  /** Naver refuses the client id or secret: only the operator can fix it */
   | 'misconfigured';
 
+/** A failed login. The message is for the log: it contains no secret and no token. */
 export class NaverError extends Error {
   override name = 'NaverError';
   readonly failure: NaverFailure;
@@ -25,27 +27,30 @@ export class NaverError extends Error {
 
 export type Naver = ReturnType<typeof createNaver>;
 
-/** For both calls together, in ms: whoever waits for a login waits no longer than 5 s. */
+/** Time limit of both requests together, in ms: a login takes no longer than 5 s. */
 const TIME_LIMIT = 4500;
-const SIZE_LIMIT = 64 * 1024; // bytes of an answer
+const SIZE_LIMIT = 64 * 1024; // bytes of a response
 const NAME_LIMIT = 100; // code points
 
-/** @param fetch sends the requests; everything else is this client's */
+/**
+ * Creates the client.
+ * @param fetch sends the requests
+ */
 export function createNaver(config: Config, fetch: typeof globalThis.fetch) {
   const { clientId, clientSecret, authUrl, apiUrl } = config.naver;
   const redirectUri = `${config.publicUrl}/oauth2`;
 
-  /** A JSON object from Naver, whatever the status; anything else is `unavailable`. */
+  /** Requests a JSON object, with any status. @throws NaverError `unavailable` for anything else */
   async function request(
     url: string,
     init: RequestInit,
   ): Promise<{ status: number; body: Record<string, unknown> }> {
     try {
-      // A redirect would carry the secret or the token to wherever it points.
+      // Following a redirect would send the secret or the token to another address.
       const response = await fetch(url, { ...init, redirect: 'error' });
       const body: unknown = JSON.parse(await readLimited(response));
-      if (typeof body !== 'object' || body === null) throw new Error('not a JSON object');
-      return { status: response.status, body: body as Record<string, unknown> };
+      if (!isRecord(body)) throw new Error('not a JSON object');
+      return { status: response.status, body };
     } catch (error) {
       throw new NaverError(
         'unavailable',
@@ -55,7 +60,7 @@ export function createNaver(config: Config, fetch: typeof globalThis.fetch) {
   }
 
   async function accessToken(code: string, state: string, signal: AbortSignal): Promise<string> {
-    // In the body: an address with the secret in it would end up in logs.
+    // In the body, because logs contain URLs, and the URL would contain the secret.
     const { status, body } = await request(`${authUrl}/oauth2.0/token`, {
       method: 'POST',
       body: new URLSearchParams({
@@ -67,7 +72,7 @@ export function createNaver(config: Config, fetch: typeof globalThis.fetch) {
       }),
       signal,
     });
-    // Errors come with status 200, too.
+    // Naver sends errors with status 200, too.
     if (typeof body.error === 'string') {
       const aboutUs = /client/i.test(`${body.error} ${body.error_description}`);
       if (aboutUs) throw new NaverError('misconfigured', 'Naver refused the client id or secret');
@@ -89,7 +94,7 @@ export function createNaver(config: Config, fetch: typeof globalThis.fetch) {
     });
     const response = (body.response ?? {}) as Record<string, unknown>;
     const id = response.id;
-    // The id becomes part of Redis keys: nothing that separates them, such as a colon.
+    // The id becomes part of Redis keys, so it must not contain their separator, a colon.
     const usable = typeof id === 'string' && /^[\w+/=.~-]{1,64}$/.test(id);
     if (status !== 200 || body.resultcode !== '00' || !usable) {
       throw new NaverError('unavailable', `profile: status ${status} without a usable id`);
@@ -98,7 +103,7 @@ export function createNaver(config: Config, fetch: typeof globalThis.fetch) {
   }
 
   return {
-    /** Where the browser is sent to log in. */
+    /** The URL of Naver's login page. */
     authorizeUrl(state: string): string {
       const query = new URLSearchParams({
         response_type: 'code',
@@ -110,7 +115,8 @@ export function createNaver(config: Config, fetch: typeof globalThis.fetch) {
     },
 
     /**
-     * Who has logged in, for the code that Naver sent with the redirect. Ends within 5 s.
+     * Finds out who has logged in. Takes 5 s at most.
+     * @param code the code from Naver's redirect
      * @throws NaverError
      */
     async identify(code: string, state: string): Promise<Person> {
@@ -121,18 +127,18 @@ export function createNaver(config: Config, fetch: typeof globalThis.fetch) {
 }
 
 /**
- * What is behind an error, for the log: the code of the network or of TLS, if there is one, else the
- * error's name. Never its message, which may quote the answer, and that may hold a token.
+ * The reason of an error, for the log: the code of a network or TLS error, else the error's name. Never
+ * the message, which may quote the response, which may contain a token.
  */
 function reasonOf(error: unknown): string {
-  const { name = 'unknown', cause } = Object(error) as { name?: string; cause?: unknown };
-  const { code } = Object(cause) as { code?: unknown };
-  return typeof code === 'string' && /^[A-Z0-9_]+$/.test(code) ? code : name;
+  if (!(error instanceof Error)) return 'unknown';
+  const code = isRecord(error.cause) ? error.cause.code : undefined;
+  return typeof code === 'string' && /^[A-Z0-9_]+$/.test(code) ? code : error.name;
 }
 
 /**
- * A name that can be shown: no control characters (but joiners, which emoji and some scripts need),
- * no blank ends, not endless. Empty: none.
+ * A name that can be displayed, empty if there is none: trimmed, at most NAME_LIMIT code points,
+ * without control characters except joiners, which emoji and some scripts need.
  */
 function readName(value: unknown): string {
   const name =
@@ -140,6 +146,7 @@ function readName(value: unknown): string {
   return [...name].slice(0, NAME_LIMIT).join('');
 }
 
+/** Reads a UTF-8 text. @throws RangeError beyond SIZE_LIMIT, TypeError if it is no UTF-8 */
 async function readLimited(response: Response): Promise<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let text = '';

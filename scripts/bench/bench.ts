@@ -1,18 +1,17 @@
 /**
- * `npm run bench [file]`: how fast the built server is, how much it takes, and how far that is from
- * a floor that does as little as possible (floor.ts). All of it runs on this machine: a private
- * Redis, the servers, and the load, each a process of its own. Linux only.
+ * `npm run bench [file]`: measures the speed and the memory of the built server, and compares it with a
+ * floor, a server that does as little as possible (floor.ts). A private Redis, the servers and the load
+ * generator are processes on this machine. Linux only.
  *
- *   --only page,append   some rows, by their names
- *   --rounds 5           how often each is measured, in turns with what it is compared with
- *   --seconds 2          how long each time
- *   --compare old.json   shows what has changed since another run
- *   --node /usr/bin/node what the servers run on, once or more; without it, each row is measured on this
- *                        Node and on the image's
+ *   --only page,append   only these rows
+ *   --rounds 5           measurements of each row, alternating with its reference
+ *   --seconds 2          duration of each measurement
+ *   --compare old.json   also prints the figures of an earlier run
+ *   --node /usr/bin/node the Node of the servers, can be repeated; by default this Node and the image's
  *
- * Prints a table for each Node, and writes everything, each round's value, too, to the file
- * (`dist/bench.json`). CPU time of a request is the main figure: other programs change it least. A run of
- * all rows also rewrites the tables of docs/performance.md.
+ * Prints a table for each Node, and writes all figures, with the value of each round, to the file
+ * (`dist/bench.json`). The main figure is CPU time per request: other programs affect it least. A run of all
+ * rows also rewrites the tables of docs/performance.md.
  */
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -60,16 +59,16 @@ const output = resolve(positionals[0] ?? 'dist/bench.json');
 const before = values.compare && JSON.parse(await readFile(values.compare, 'utf8'));
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => process.exit(1)); // which takes the children along
+  process.once(signal, () => process.exit(1)); // the exit handlers end the children
 }
 
-// What others do on this machine is in every figure.
+// Other programs on this machine affect every figure, so their load is reported.
 const load = loadavg()[0]!;
 
 await writeAssets();
 await build(serverOptions);
 for (const { program } of nodes) await writeCompileCache(program);
-// Bundled as the server is, whose scripts in Lua only the bundler understands.
+// Bundled like the server: only the bundler can import Lua.
 for (const [entry, name] of [
   ['scripts/bench/floor.ts', 'floor.js'],
   ['src/store/sessions.ts', 'sessions.js'],
@@ -86,7 +85,7 @@ const redis = new Redis(privateRedis.url);
 const sessions = createSessionStore(redis);
 const figures: Figure[] = [];
 try {
-  // What is measured is the server, not the disk; the row that wants the disk turns it on.
+  // Without the disk; the row `append-aof` turns it on.
   await redis.config('SET', 'appendonly', 'no');
   const loader = startLoader();
   const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
@@ -126,7 +125,7 @@ const run: Run = {
 };
 await mkdir(dirname(output), { recursive: true });
 await writeFile(output, `${JSON.stringify(run, null, 2)}\n`);
-// The tables describe one run: some rows of a newer one must not stand among older ones.
+// A table must not mix the rows of two runs.
 if (values.only === undefined) await updateReport(run);
 console.log(`${run.date}, ${run.commit}
 ${run.cores} × ${run.cpu}, ${run.memory}; Redis ${run.redis}; load before ${load}`);
@@ -135,6 +134,6 @@ for (const { version } of nodes) {
   console.log(`\nNode ${version}\n\n${formatTable(its, before?.figures)}`);
 }
 console.log(`
-Medians of the rounds; a ratio is the median of the rounds' own. Where the CPU share of both is well
-below 1, something else was the limit, and CPU time tells more than requests a second.
+Medians of the rounds; a ratio is the median of the ratios of the rounds. If the CPU share of both servers
+is well below 1, something else was the bottleneck, and CPU time says more than requests per second.
 Written to ${output}`);

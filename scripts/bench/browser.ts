@@ -1,11 +1,11 @@
-/** What browsers ask for, by what stands in the page. */
+/** The requests of browsers, made from the forms in a page. */
 
-import { askFor, type Request, UNIQUE } from './ask.ts';
 import { type Person, variedText } from './people.ts';
+import { type Request, sendOk, UNIQUE } from './request.ts';
 import type { Bench } from './row.ts';
 import { PUBLIC_URL } from './servers.ts';
 
-/** What decides how a page is compressed. */
+/** The headers that decide how a page is compressed. */
 export const CHROME = {
   Accept: 'text/html',
   'Accept-Encoding': 'gzip, deflate, br, zstd',
@@ -13,22 +13,22 @@ export const CHROME = {
 };
 export const SAFARI = { ...CHROME, 'Accept-Encoding': 'gzip, deflate, br' };
 
-/** What the i-th of many people does on the page, as the script sends it. */
+/** The requests that the page's script sends for an action of the i-th person. */
 export type Action = (bench: Bench, person: Person, i: number) => Promise<Request[]>;
 
 type Fields = Record<string, string>;
 
-/** Saves a new memo, with a key and a text of its own each time. */
+/** Saves a new memo, with a new key and text for each request. */
 export const save: Action = async (bench, person, i) => {
   const page = await readPage(bench, person);
   const { key, ...fields } = fieldsOf(page, 'new');
-  // As long as the page's own, of which only the end is another.
+  // The key of the page with another end: the length stays.
   const unique: Fields = key ? { key: key.slice(0, -UNIQUE.length) + UNIQUE } : {};
   const text = `${variedText(i)} ${UNIQUE}`;
   return [post(person, page, 'form#new', '/memo', { ...fields, ...unique, text })];
 };
 
-/** Saves another text of a memo. */
+/** Edits the text of a memo. */
 export const edit: Action = async (bench, person, i) => {
   const page = await readPage(bench, person, `/?edit=${person.middle}`);
   const form = `edit-${person.middle}`;
@@ -36,15 +36,15 @@ export const edit: Action = async (bench, person, i) => {
   return [post(person, page, `form#${form}`, `/memo/${person.middle}`, fields)];
 };
 
-/** Ticks the first task of the page that is not done. */
+/** Ticks the first open task of the page. */
 export const tick: Action = async (bench, person) => {
   const page = await readPage(bench, person);
   return [press(person, page, 'name="done" value="true"')];
 };
 
-/** Pins the first memo that is not pinned, and unpins it, while another one stays pinned. */
+/** Pins the first unpinned memo and unpins it again, while another memo stays pinned. */
 export const pin: Action = async (bench, person) => {
-  await askFor(bench.memo.origin, {
+  await sendOk(bench.memo.origin, {
     method: 'PATCH',
     path: `/memo/${person.middle}`,
     headers: { Cookie: person.cookie, 'Content-Type': 'application/json' },
@@ -56,10 +56,10 @@ export const pin: Action = async (bench, person) => {
 };
 
 async function readPage({ memo }: Bench, { cookie }: Person, path = '/'): Promise<string> {
-  return String((await askFor(memo.origin, { path, headers: { Cookie: cookie } })).body);
+  return String((await sendOk(memo.origin, { path, headers: { Cookie: cookie } })).body);
 }
 
-/** A button of the list's cards, which has an address of its own. */
+/** Presses a card's button, which has its own `formaction`. */
 function press(person: Person, page: string, attributes: string): Request {
   const button = page.match(/<button\b[^>]*>/g)?.find((tag) => tag.includes(attributes)) ?? '';
   const { formaction = '', name = '', value = '' } = attributesOf(button);
@@ -97,7 +97,7 @@ function post(
   };
 }
 
-/** What a form of the page sends without anybody's doing. */
+/** The fields of a form with their initial values. */
 function fieldsOf(page: string, id: string): Fields {
   const form = new RegExp(`<form\\b[^>]*\\sid="${id}"[^>]*>.*?</form>`, 's').exec(page);
   if (!form) throw new Error(`the page has no form ${id}`);

@@ -1,32 +1,32 @@
-/** What was measured, and how it is shown. */
+/** Figures of the benchmark, and their tables. */
 
 export interface Figure {
-  /** the row's name, as `--only` takes it */
+  /** the row's name in `--only` */
   row: string;
-  /** the version of the Node that the servers ran on, as `v26.0.0` */
+  /** the servers' version of Node, e.g. `v26.0.0` */
   node: string;
   what: string;
   unit: string;
-  /** what memo is measured against, a value each round, or one */
+  /** values of the reference: one per round, or one in total */
   reference?: number[];
   memo: number[];
-  /** memo to reference: the median of the rounds' own, where both were measured in the same rounds */
+  /** memo / reference: the median over the rounds if both were measured in each, else of the medians */
   ratio?: number;
   target?: Target;
   reached?: boolean;
 }
 
-/** A bound of memo's median, or of the ratio. */
+/** A limit for memo's median or for the ratio. */
 export interface Target {
   of: 'memo' | 'ratio';
   least?: number;
   most?: number;
 }
 
-/** A row's figure: all but the row's name, and on which Node. */
+/** A figure without the names of its row and Node. */
 export type RowFigure = Omit<Figure, 'row' | 'node'>;
 
-/** A run of the benchmark, as it is written to its JSON file. */
+/** A run of the benchmark: the content of its JSON file. */
 export interface Run {
   date: string;
   commit: string;
@@ -41,7 +41,7 @@ export interface Run {
   figures: Figure[];
 }
 
-/** A figure with its ratio and whether it reaches its target. */
+/** Adds to a figure its ratio, and whether it reaches its target. */
 export function figure({ target, ...measured }: Omit<RowFigure, 'ratio' | 'reached'>): RowFigure {
   const { reference, memo } = measured;
   const ratio = reference && ratioOf(memo, reference);
@@ -49,12 +49,12 @@ export function figure({ target, ...measured }: Omit<RowFigure, 'ratio' | 'reach
   const { least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY } = target ?? {};
   return {
     ...measured,
-    ...(Number.isFinite(ratio) && { ratio }), // nothing against nothing has none
+    ...(Number.isFinite(ratio) && { ratio }), // 0 / 0 is no ratio
     ...(target && value !== undefined && { target, reached: value >= least && value <= most }),
   };
 }
 
-/** Machines are slower in some rounds than in others: what ran side by side is compared. */
+/** Compares round by round, because a machine is slower in some rounds than in others. */
 function ratioOf(memo: number[], reference: number[]): number {
   if (memo.length !== reference.length) return median(memo) / median(reference);
   return median(memo.map((value, i) => value / reference[i]!));
@@ -62,19 +62,20 @@ function ratioOf(memo: number[], reference: number[]): number {
 
 export const median = (values: number[]) => percentile(values, 0.5);
 
-/** The smallest value that a part of all of them, from 0 to 1, does not exceed. */
+/** @param part from 0 to 1; 0.5 is the median */
 export function percentile(values: number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN;
 }
 
-/** What is the same in all runs that measure it. */
+/** Identifies a figure in different runs. */
 const keyOf = ({ row, node, what, unit }: Figure) =>
   [row, node.split('.', 1)[0], what, unit].join('\n');
 
-/** The columns of a table of figures, and its cells, a line for each figure. */
+/** The columns of a table of figures. */
 export const COLUMNS = ['what', 'unit', 'floor', 'memo', 'ratio', 'target', 'reached?'];
 
+/** The cells of a figure, in the order of {@link COLUMNS}. */
 export function toCells({ what, unit, reference, memo, ratio, target, reached }: Figure): string[] {
   return [
     what,
@@ -87,7 +88,7 @@ export function toCells({ what, unit, reference, memo, ratio, target, reached }:
   ];
 }
 
-/** All figures as one table; with those of another run, what has changed since. */
+/** A table of figures for a terminal. @param before the figures of an earlier run, for comparison */
 export function formatTable(figures: Figure[], before?: Figure[]): string {
   const head = before ? [...COLUMNS, 'before', 'now/before'] : COLUMNS;
   const lines = figures.map((it) => {
@@ -114,7 +115,7 @@ function formatTarget({ of, least, most }: Target): string {
   return of === 'ratio' ? `${bound} ×` : bound;
 }
 
-/** Three significant digits, and no fewer of a whole number. */
+/** Three significant digits; whole numbers keep all of theirs. */
 function format(value: number): string {
   return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
 }

@@ -1,9 +1,8 @@
 /**
- * The floor: as little as a server can do that makes memo's Redis calls and sends memo's bytes,
- * on nothing but `node:http` and ioredis. It checks nothing and logs nothing.
+ * The floor: the least work of a server that makes memo's Redis calls and sends memo's bytes, with only
+ * `node:http` and ioredis. It validates nothing and logs nothing.
  *
- * What is the same in every answer of a route, memo itself was asked for: headers, and the page's
- * HTML, which is sent as it is instead of being made.
+ * The headers, and the HTML of the page, are copies of a response of memo (`CANNED`): nothing is rendered.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -11,7 +10,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { Redis } from 'ioredis';
 import { defineScripts } from '../../src/store/scripts.ts';
 
-/** By the request's method and path, and the codings that it takes. */
+/** A copy of a response, stored under the request's method, path and `Accept-Encoding`. */
 export interface Canned {
   status: number;
   headers: Record<string, string>;
@@ -26,15 +25,15 @@ const BURST = Number(WRITES_PER_MINUTE) / 2;
 const redis = new Redis(REDIS_URL);
 defineScripts(redis);
 
-const answers = new Map<string, Answer>(
-  Object.entries<Canned>(JSON.parse(readFileSync(CANNED, 'utf8'))).map(([name, ready]) => {
-    const bytes = Buffer.from(ready.body, 'base64');
-    // The page is a string, as whatever makes one has; where it is compressed, it is ready bytes.
-    return [name, { ...ready, body: name === 'GET /' ? bytes.toString() : bytes }];
+const responses = new Map<string, Ready>(
+  Object.entries<Canned>(JSON.parse(readFileSync(CANNED, 'utf8'))).map(([name, canned]) => {
+    const bytes = Buffer.from(canned.body, 'base64');
+    // The uncompressed page is a string, as after rendering; a compressed one is bytes.
+    return [name, { ...canned, body: name === 'GET /' ? bytes.toString() : bytes }];
   }),
 );
 
-type Answer = Pick<Canned, 'status' | 'headers'> & { body: string | Buffer };
+type Ready = Pick<Canned, 'status' | 'headers'> & { body: string | Buffer };
 
 async function findUser(request: IncomingMessage): Promise<string> {
   const token = request.headers.cookie!.slice('userId='.length);
@@ -48,32 +47,31 @@ async function readBody(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-function send(answer: ServerResponse, status: number, headers: object, body: string | Buffer) {
-  answer.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) }).end(body);
+function send(response: ServerResponse, status: number, headers: object, body: string | Buffer) {
+  response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) }).end(body);
 }
 
-async function sendPage(request: IncomingMessage, answer: ServerResponse, headers: object) {
+async function sendPage(request: IncomingMessage, response: ServerResponse, headers: object) {
   const user = await findUser(request);
   const [more, memos] = (await redis.memos(`user:${user}:memos`, 'page', '', 50)) as [
     number,
     string[],
   ];
   const next = more ? `,"next":"${/\d+/.exec(memos.at(-1)!)}"` : '';
-  send(answer, 200, headers, `{"memos":[${memos.join(',')}]${next}}`);
+  send(response, 200, headers, `{"memos":[${memos.join(',')}]${next}}`);
 }
 
-async function sendHome(request: IncomingMessage, answer: ServerResponse, canned: Answer) {
+async function sendHome(request: IncomingMessage, response: ServerResponse, ready: Ready) {
   const user = await findUser(request);
   await Promise.all([
-    redis.get(`user:${user}`),
     redis.smembers(`user:${user}:pins`),
     redis.memos(`user:${user}:memos`, 'page', '', 50),
   ]);
-  send(answer, canned.status, canned.headers, canned.body);
+  send(response, ready.status, ready.headers, ready.body);
 }
 
-/** A new memo, of JSON or of a form, which has a key, and is answered with ready bytes. */
-async function append(request: IncomingMessage, answer: ServerResponse, canned: Answer) {
+/** A new memo, from JSON, or from a form, which has a key; a form gets the copied response. */
+async function append(request: IncomingMessage, response: ServerResponse, ready: Ready) {
   const user = await findUser(request);
   const taken = (await redis.take(`user:${user}:writes`, COST, BURST)) as number[];
   const source = await readBody(request);
@@ -92,32 +90,32 @@ async function append(request: IncomingMessage, answer: ServerResponse, canned: 
     0,
   )) as [number, string];
   void redis.publish(`user:${user}:changes`, '');
-  const { status, headers, body } = canned;
+  const { status, headers, body } = ready;
   const limits = {
     'RateLimit-Policy': `"writes";q=${BURST};w=30`,
     RateLimit: `"writes";r=${taken[1]};t=${Math.ceil(taken[3]! / 1e6)}`,
   };
-  if (form) return send(answer, status, { ...headers, ...limits }, body);
+  if (form) return send(response, status, { ...headers, ...limits }, body);
   const id = /\d+/.exec(memo);
   const own = { Location: `/memo/${id}`, ETag: `"${id}"` };
-  send(answer, status, { ...headers, ...own, ...limits }, memo);
+  send(response, status, { ...headers, ...own, ...limits }, memo);
 }
 
-async function handle(request: IncomingMessage, answer: ServerResponse): Promise<void> {
+async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const name = `${request.method} ${request.url}`;
   const codings = request.headers['accept-encoding'];
   const key = codings ? `${name} ${codings}` : name;
-  const ready = answers.get(key)!;
-  if (name === 'GET /memo?limit=50') return sendPage(request, answer, ready.headers);
-  if (name === 'GET /') return sendHome(request, answer, ready);
-  if (name === 'POST /memo') return append(request, answer, ready);
-  send(answer, ready.status, ready.headers, ready.body); // a static file
+  const ready = responses.get(key)!;
+  if (name === 'GET /memo?limit=50') return sendPage(request, response, ready.headers);
+  if (name === 'GET /') return sendHome(request, response, ready);
+  if (name === 'POST /memo') return append(request, response, ready);
+  send(response, ready.status, ready.headers, ready.body); // a static file
 }
 
-createServer({ keepAliveTimeout: 75_000 }, (request, answer) => {
-  handle(request, answer).catch((error) => {
-    answer.destroy();
-    // Whoever made load leaves when its time is over.
+createServer({ keepAliveTimeout: 75_000 }, (request, response) => {
+  handle(request, response).catch((error) => {
+    response.destroy();
+    // The load generator closes its connections at the end.
     if (error.code !== 'ECONNRESET') throw error;
   });
 }).listen(Number(PORT));

@@ -1,43 +1,43 @@
 /**
- * The process that makes load. Two kinds:
- * - saturating: autocannon's closed loop, each connection sends its next request when the last is
- *   answered. For requests a second and CPU time a request.
- * - at a rate: requests come at random moments (a Poisson process) whether or not those before are
- *   answered, as people do. For latencies. Not autocannon's: its rate comes as one burst at the
- *   start of each second, and it counts in whole milliseconds.
+ * The load generator's process. Two kinds of load:
+ * - saturating: autocannon's closed loop. Each connection sends its next request after the response to the
+ *   last. For requests per second and CPU time per request.
+ * - at a rate: an open loop. Requests come at random times (a Poisson process), whether or not earlier ones
+ *   have a response, as from people. For latencies. Not by autocannon, which sends a rate as one burst at
+ *   the start of each second, and measures whole milliseconds.
  */
 import { Agent, request as send } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
-import { freshen, type Request, UNIQUE } from './ask.ts';
 import { percentile } from './figures.ts';
+import { freshen, type Request, UNIQUE } from './request.ts';
 
 export interface Job {
   origin: string;
-  /** saturating: one for each connection in turn; at a rate: one after another */
+  /** saturating: distributed over the connections; at a rate: one after another */
   requests: Request[];
-  /** so many of them that follow each other are made by one connection, in order; 1 unless given */
+  /** consecutive requests that one connection sends in order; default 1 */
   steps?: number;
-  /** saturating: how many; */
+  /** saturating only */
   connections?: number;
-  /** saturating: ends after so many requests instead of `seconds` */
+  /** saturating only: ends after this many requests, not after `seconds` */
   amount?: number;
-  /** requests a second; undefined: as many as are answered */
+  /** requests per second; undefined: saturating */
   rate?: number;
   seconds: number;
 }
 
 export interface Done {
-  /** how many were answered with 2xx */
+  /** responses with 2xx */
   requests: number;
   seconds: number;
-  /** requests that failed, or were answered otherwise */
+  /** failed requests, and responses with other statuses */
   failed: number;
   /** ms; only at a rate */
   p99: number;
 }
 
-/** Timers are late by up to this, in ms; it is not the server that is slow then. */
+/** Timers can be late by this, in ms; the server is not to blame for it. */
 const TIMER = 2;
 
 async function saturate({ origin, requests, steps = 1, connections = 1, amount, seconds }: Job) {
@@ -47,7 +47,7 @@ async function saturate({ origin, requests, steps = 1, connections = 1, amount, 
     connections,
     ...(amount === undefined ? { duration: seconds } : { amount }),
     timeout: 60,
-    // Each connection makes its share of them in turn.
+    // Each connection repeats its share of the requests.
     setupClient: (client) => {
       const own = opened++ % Math.min(connections, requests.length / steps);
       const share = requests.filter((_, i) => Math.floor(i / steps) % connections === own);
@@ -60,7 +60,7 @@ async function saturate({ origin, requests, steps = 1, connections = 1, amount, 
 
 function toAutocannon(request: Request): autocannon.Request {
   const { body } = request;
-  // Whatever has a function is made anew each time.
+  // autocannon rebuilds a request with a function each time.
   const renewed = body?.includes(UNIQUE) && {
     setupRequest: (it: autocannon.Request) => ({ ...it, body: freshen(body) }),
   };
@@ -79,7 +79,7 @@ async function sendAtRate({ origin, requests, rate = 1, seconds }: Job): Promise
     while (performance.now() < due) await sleep(1);
     const { method, path, headers, body: pattern = '' } = requests[i % requests.length]!;
     const body = freshen(pattern);
-    // Whoever comes while this process is held up is waiting already.
+    // If this process is late, the request counts from the time when it was due.
     const start = performance.now() - due > TIMER ? due : performance.now();
     const done = new Promise<void>((resolve) => {
       const fail = () => {
@@ -87,11 +87,11 @@ async function sendAtRate({ origin, requests, rate = 1, seconds }: Job): Promise
         resolve();
       };
       const length = body ? { 'Content-Length': Buffer.byteLength(body) } : {};
-      send(origin + path, { agent, method, headers: { ...headers, ...length } }, (answer) => {
-        answer.resume();
-        answer.once('error', fail);
-        answer.once('end', () => {
-          if (answer.statusCode! >= 300) return fail();
+      send(origin + path, { agent, method, headers: { ...headers, ...length } }, (response) => {
+        response.resume();
+        response.once('error', fail);
+        response.once('end', () => {
+          if (response.statusCode! >= 300) return fail();
           latencies.push(performance.now() - start);
           resolve();
         });
@@ -113,10 +113,10 @@ async function sendAtRate({ origin, requests, rate = 1, seconds }: Job): Promise
 }
 
 process.on('message', async ({ id, job }: { id: number; job: Job }) => {
-  const answer = await (job.rate === undefined ? saturate(job) : sendAtRate(job)).then(
+  const reply = await (job.rate === undefined ? saturate(job) : sendAtRate(job)).then(
     (done) => ({ id, done }),
     (error: Error) => ({ id, error: error.message }),
   );
-  process.send!(answer);
+  process.send!(reply);
 });
 process.once('disconnect', () => process.exit());

@@ -1,9 +1,9 @@
-/** What becomes of it all with 100,000 memos. */
+/** Rows of people with 100,000 memos. */
 
-import { askFor, type Request } from './ask.ts';
 import { figure, median, type RowFigure } from './figures.ts';
 import { createPerson, type Person } from './people.ts';
 import { peakMemory } from './proc.ts';
+import { type Request, sendOk } from './request.ts';
 import type { Bench, Row } from './row.ts';
 import { startMemo } from './servers.ts';
 
@@ -11,32 +11,32 @@ const SMALL = 100;
 const LARGE = 100_000;
 const TIMES = 200;
 
-/** Requests a second of somebody else, while something large goes on. */
+/** Requests per second of another person during a large operation. */
 const OTHERS = 100;
 
-/** The same request for two people in turns, one after another: ms of each. */
+/** Latencies of the same request for two people, alternating and without concurrency, in ms. */
 async function compareInTurns(
   { memo }: Bench,
   [small, large]: [Person, Person],
   request: (person: Person, i: number) => Request,
 ) {
-  const ms = { reference: [] as number[], memo: [] as number[] };
+  const latencies = { reference: [] as number[], memo: [] as number[] };
   for (let i = -TIMES / 10; i < TIMES; i++) {
     for (const [person, list] of [
-      [small, ms.reference],
-      [large, ms.memo],
+      [small, latencies.reference],
+      [large, latencies.memo],
     ] as const) {
       const { headers, ...rest } = request(person, i);
-      const asked = { ...rest, headers: { Cookie: person.cookie, ...headers } };
-      const answer = await askFor(memo.origin, asked);
-      if (i >= 0) list.push(answer.ms); // those before are for warming up
+      const withCookie = { ...rest, headers: { Cookie: person.cookie, ...headers } };
+      const { ms } = await sendOk(memo.origin, withCookie);
+      if (i >= 0) list.push(ms); // the first are the warm-up
     }
   }
-  // Of latencies, the medians are compared, not each with the one before it.
-  return { reference: [median(ms.reference)], memo: [median(ms.memo)] };
+  // The ratio is that of the medians: single latencies vary too much to be compared in pairs.
+  return { reference: [median(latencies.reference)], memo: [median(latencies.memo)] };
 }
 
-/** Redis's own time, in ms, for one kind of command in what is done; a script's has all that it calls. */
+/** Redis's time for one command during the work, in ms. The time of a script includes its commands. */
 async function redisTime(
   { redis }: Bench,
   command: string,
@@ -48,8 +48,8 @@ async function redisTime(
   return Number(new RegExp(`^cmdstat_${command}:.*?\\busec=(\\d+)`, 'm').exec(stats)?.[1]) / 1000;
 }
 
-/** What others notice while something goes on: p99 of somebody's page, in ms. */
-async function othersMeanwhile(
+/** p99 of another person's page while work is repeated, in ms. */
+async function p99OfOther(
   { loader, rounds, seconds }: Bench,
   origin: string,
   other: Person,
@@ -66,7 +66,7 @@ async function othersMeanwhile(
 }
 
 export const longListRows = {
-  /** each operation at 100,000 memos against 100 */
+  /** operations on 100,000 memos, compared with 100 */
   async long(bench) {
     const people: [Person, Person] = [
       await createPerson(bench, 'small', SMALL),
@@ -103,7 +103,7 @@ export const longListRows = {
 
     const { id, cookie } = people[1];
     const headers = { Cookie: cookie };
-    const ask = (request: Request) => askFor(bench.memo.origin, { ...request, headers });
+    const send = (request: Request) => sendOk(bench.memo.origin, { ...request, headers });
     for (const [where, index, target] of [
       ['amid', LARGE / 2, { of: 'memo', most: 5 }],
       ['among the newest of', LARGE - 50, undefined],
@@ -112,13 +112,13 @@ export const longListRows = {
       const path = `/memo/${JSON.parse((await bench.redis.lindex(key, index))!).id}`;
       const [walks, removals, returns]: [number[], number[], number[]] = [[], [], []];
       for (let i = 0; i < 20; i++) {
-        // The floor: a command that only walks there from the end of the list.
+        // The floor: a command that only walks to the index from the end of the list.
         const walk = () => bench.redis.lpos(key, '', 'RANK', -1, 'MAXLEN', LARGE - index);
         walks.push(await redisTime(bench, 'lpos', walk));
-        // All that takes long is in scripts.
-        removals.push(await redisTime(bench, 'evalsha', () => ask({ method: 'DELETE', path })));
+        // The commands that take long are in scripts.
+        removals.push(await redisTime(bench, 'evalsha', () => send({ method: 'DELETE', path })));
         const restore = { method: 'POST', path: `${path}/restore` };
-        returns.push(await redisTime(bench, 'evalsha', () => ask(restore)));
+        returns.push(await redisTime(bench, 'evalsha', () => send(restore)));
       }
       const row = { unit: 'Redis ms', reference: walks, ...(target && { target }) };
       figures.push(
@@ -129,7 +129,7 @@ export const longListRows = {
     return figures;
   },
 
-  /** all memos at once */
+  /** GET /memo of all memos */
   async list(bench) {
     const large = await createPerson(bench, 'large', LARGE);
     const other = await createPerson(bench, 'other', SMALL);
@@ -138,15 +138,15 @@ export const longListRows = {
     try {
       const headers = { Cookie: other.cookie };
       const requests = [{ path: '/memo?limit=50', headers }];
-      // What a server takes anyway is not the list's.
+      // Warm-up: the memory that any server uses does not count.
       await loader.load({ origin: memo.origin, requests, connections: 8, seconds: 3 });
       const before = await peakMemory(memo.pid, async () => {});
       const times: number[] = [];
       let p99 = 0;
       const peak = await peakMemory(memo.pid, async () => {
-        p99 = await othersMeanwhile(bench, memo.origin, other, async () => {
+        p99 = await p99OfOther(bench, memo.origin, other, async () => {
           const whole = { path: '/memo', headers: { Cookie: large.cookie } };
-          const { body, ms } = await askFor(memo.origin, whole);
+          const { body, ms } = await sendOk(memo.origin, whole);
           times.push(ms);
           const { length } = JSON.parse(String(body)).memos;
           if (length !== LARGE) throw new Error(`the list has ${length} memos`);
@@ -173,7 +173,7 @@ export const longListRows = {
     }
   },
 
-  /** a search that goes through all of them */
+  /** a search without a hit, which reads all memos */
   async search(bench) {
     const large = await createPerson(bench, 'large', LARGE);
     const other = await createPerson(bench, 'other', SMALL);
@@ -181,7 +181,7 @@ export const longListRows = {
     const headers = { Cookie: large.cookie };
     const times: number[] = [];
     const miss = async () => {
-      const { body, ms } = await askFor(origin, {
+      const { body, ms } = await sendOk(origin, {
         path: `/memo?limit=50&q=${encodeURIComponent('없는말')}`,
         headers,
       });
@@ -189,7 +189,7 @@ export const longListRows = {
       return ms;
     };
     for (let i = 0; i < bench.rounds; i++) times.push(await miss());
-    const p99 = await othersMeanwhile(bench, origin, other, miss);
+    const p99 = await p99OfOther(bench, origin, other, miss);
     const what = `search in ${LARGE} without a hit`;
     return [
       figure({ what, unit: 'ms', memo: times, target: { of: 'memo', most: 1500 } }),
@@ -202,7 +202,7 @@ export const longListRows = {
     ];
   },
 
-  /** what Redis holds beside the memos' own bytes */
+  /** Redis's memory beyond the bytes of the memos */
   async bytes(bench) {
     const { redis } = bench;
     const figures: RowFigure[] = [];

@@ -1,5 +1,5 @@
-"""The design of memo.py, to be measured against: the cookie is the user id, GET reads the whole list
-and parses and prints every memo, POST pushes what was sent. Run by gunicorn."""
+"""The design of memo.py, for comparison: the cookie is the user id, GET parses and prints every memo of
+the list, POST pushes the request's JSON. Run by gunicorn."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-/** Whoever is logged in, and their memos. */
+/** Logged-in people and their memos. */
 
 import type { Redis } from 'ioredis';
 import type { Bench } from './row.ts';
@@ -7,15 +7,15 @@ export interface Person {
   id: string;
   /** the `Cookie` header */
   cookie: string;
-  /** the id of the memo in the middle of theirs; 0 without memos */
+  /** the id of the memo in the middle of the list; 0 without memos */
   middle: number;
 }
 
-/** Three months ago in µs, so that what the page says of times does not change within a run. */
+/** Three months ago, in µs: the page shows dates, which do not change during a run. */
 const FIRST = (Date.now() - 100 * 24 * 60 * 60 * 1000) * 1000;
 const MINUTE = 60e6; // µs
 
-/** About 80 characters of Korean, each a little different. */
+/** About 80 Korean characters, slightly different for each i. */
 export const memoText = (i: number) =>
   `${i}번째 메모: 다음 주 화요일 오후에 있을 회의 자료를 월요일까지 모두에게 공유하고, 돌아오는 길에 우유와 달걀 한 판, 대파와 두부를 사서 냉장고에 넣어 둘 것`;
 
@@ -24,11 +24,11 @@ const WORDS =
     ' ',
   );
 
-/** How many people are a city, and how many memos each of them has. */
+/** The number of people in a city, and of each one's memos. */
 export const CITY = 600;
 const CITY_MEMOS = 50;
 
-/** Texts as people write them: most a line, some of several, some lists of tasks; the same each time. */
+/** A realistic text: a line, several lines, or a list of tasks. The same seed gives the same text. */
 export function variedText(seed: number): string {
   let state = seed * 2654435761 + 1;
   const pick = (count: number) => {
@@ -44,8 +44,8 @@ export function variedText(seed: number): string {
 }
 
 /**
- * Logs in many people who have 50 varied memos each.
- * @param ending what each text ends with
+ * Logs in many people, each with 50 varied memos.
+ * @param ending is appended to each text
  */
 export async function createCity(
   bench: Pick<Bench, 'redis' | 'sessions'>,
@@ -59,7 +59,7 @@ export async function createCity(
   return people;
 }
 
-/** Takes back what has changed in a city. */
+/** Restores the memos of a city. */
 export async function restoreCity(redis: Redis): Promise<void> {
   await Promise.all(
     Array.from({ length: CITY }, (_, i) => fillList(redis, `city${i}`, CITY_MEMOS, cityText(i))),
@@ -68,7 +68,7 @@ export async function restoreCity(redis: Redis): Promise<void> {
 
 const cityText = (i: number) => (j: number) => variedText(i * CITY_MEMOS + j);
 
-/** Logs somebody in who has just so many memos. */
+/** Logs a person in who has this number of memos. */
 export async function createPerson(
   { redis, sessions }: Pick<Bench, 'redis' | 'sessions'>,
   id: string,
@@ -87,7 +87,7 @@ async function fillList(redis: Redis, id: string, count: number, text: (i: numbe
   );
 }
 
-/** Enough people for so many connections: one of them has few requests under way at a time. */
+/** Enough people for these connections, because concurrent requests per person are limited. */
 export async function createReaders(
   bench: Pick<Bench, 'redis' | 'sessions'>,
   id: string,
@@ -102,7 +102,7 @@ export async function createReaders(
   return people;
 }
 
-/** Somebody whom memo.py knows, in its format. */
+/** A person with memos in memo.py's format. */
 export async function createMemoPyPerson(redis: Redis, id: string, count: number) {
   await redis.del(`user:${id}:memos`);
   await pushMemos(redis, id, count, (i) => {

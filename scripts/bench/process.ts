@@ -1,10 +1,10 @@
-/** What the server's process takes: to start, in the long run, and for people who only listen. */
+/** Rows of the server's process: its start, its memory, and idle event streams. */
 
-import { askFor } from './ask.ts';
 import { CHROME } from './browser.ts';
 import { figure, percentile } from './figures.ts';
 import { CITY, createCity, createPerson, memoText, type Person } from './people.ts';
 import { openFilesLimit, peakMemory, residentMemory } from './proc.ts';
+import { sendOk } from './request.ts';
 import type { Bench, Row } from './row.ts';
 import { forkChild, startMemo } from './servers.ts';
 import { monotonic, type Report, type Streams } from './streams.ts';
@@ -13,14 +13,14 @@ const STREAMS = 10_000;
 const CHANGES = 200;
 const REQUESTS = 100_000;
 
-/** Opens a stream for each, in two processes, and gives what tells of the next change of one. */
+/** Opens an event stream for each person, in two processes. */
 async function openStreams(port: number, people: Person[]) {
   const waiting = new Map<number, (at: number) => void>();
   let fail = (_: Error) => {};
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
   });
-  failed.catch(() => {}); // heard of where something is awaited
+  failed.catch(() => {}); // handled by the races below
   const half = Math.ceil(people.length / 2);
   const children = [people.slice(0, half), people.slice(half)].map((part, i) => {
     const child = forkChild('streams.ts');
@@ -36,7 +36,7 @@ async function openStreams(port: number, people: Person[]) {
   });
   await Promise.race([Promise.all(children.map(({ opened }) => opened)), failed]);
   return {
-    /** When the next change comes to this one, by {@link monotonic}. */
+    /** Resolves at the next change event of this person, with its time by {@link monotonic}. */
     nextChange: (index: number) =>
       Promise.race([new Promise<number>((resolve) => waiting.set(index, resolve)), failed]),
     close: () => {
@@ -46,7 +46,7 @@ async function openStreams(port: number, people: Person[]) {
 }
 
 export const processRows = {
-  /** people who have the page open and do nothing */
+  /** people with an open page and no requests */
   async streams(bench) {
     const count = Math.min(STREAMS, openFilesLimit() - 500);
     if (count < STREAMS) console.error(`only ${count} streams: no more files may be open here`);
@@ -68,7 +68,7 @@ export const processRows = {
           const index = Math.floor((i * count) / CHANGES);
           const change = streams.nextChange(index);
           const start = monotonic();
-          await askFor(memo.origin, {
+          await sendOk(memo.origin, {
             method: 'POST',
             path: '/memo',
             headers: { Cookie: people[index]!.cookie, 'Content-Type': 'application/json' },
@@ -98,13 +98,13 @@ export const processRows = {
     }
   },
 
-  /** from its start to its first answer, Redis being there */
+  /** from the start to the first response, with a running Redis */
   async start(bench) {
     const times: number[] = [];
     for (let i = 0; i < 7; i++) {
       const start = performance.now();
       const memo = await startMemo(bench);
-      await askFor(memo.origin, { path: '/healthz' });
+      await sendOk(memo.origin, { path: '/healthz' });
       times.push(performance.now() - start);
       await memo.stop();
     }
@@ -118,7 +118,7 @@ export const processRows = {
     ];
   },
 
-  /** the memory of a server that has answered many people a lot */
+  /** the memory after many requests of many people */
   async memory(bench) {
     const people = await createCity(bench);
     const requests = people.flatMap(({ cookie, middle }) =>
@@ -158,7 +158,7 @@ export const processRows = {
   },
 } satisfies Record<string, Row>;
 
-/** What a server takes for anybody's requests is not the streams'. */
+/** The memory that any requests need does not count as memory of the streams. */
 async function warmUp({ loader }: Bench, origin: string, [person]: Person[]): Promise<void> {
   const requests = [{ path: '/memo?limit=50', headers: { Cookie: person!.cookie } }];
   await loader.load({ origin, requests, connections: 8, seconds: 3 });

@@ -46,7 +46,7 @@ async function copyOf(text: string): Promise<string> {
   return file;
 }
 
-test('a run replaces the tables of docs/performance.md, and nothing else there', async () => {
+test('a run of the benchmark replaces only the tables in docs/performance.md', async () => {
   const before = await readFile(resolve('docs/performance.md'), 'utf8');
   const file = await copyOf(before);
   await updateReport(run, file);
@@ -68,7 +68,7 @@ ${tail}`);
   expect(await readFile(file, 'utf8')).toBe(after);
 });
 
-test('a document without a place for the tables is refused, not overwritten', async () => {
+test('a document without a region for the tables is an error and is not overwritten', async () => {
   const file = await copyOf('# Performance\n');
   await expect(updateReport(run, file)).rejects.toThrow('no region');
   expect(await readFile(file, 'utf8')).toBe('# Performance\n');

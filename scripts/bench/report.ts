@@ -1,4 +1,4 @@
-/** The tables of docs/performance.md. */
+/** Writes the tables of docs/performance.md. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { COLUMNS, type Figure, type Run, toCells } from './figures.ts';
@@ -6,10 +6,10 @@ import { COLUMNS, type Figure, type Run, toCells } from './figures.ts';
 const FILE = join(import.meta.dirname, '../../docs/performance.md');
 const REGION = /(?<=^<!-- bench:begin -->\n)[\s\S]*(?=^<!-- bench:end -->$)/m;
 
-/** Diagnostics: they explain a figure, and stay in the JSON file. */
+/** Units of diagnostic figures, which are only in the JSON file. */
 const LEFT_OUT = /^(?:CPU share|Redis CPU .*)$/;
 
-/** Replaces what docs/performance.md has between its two comments by the figures of a run. */
+/** Replaces the tables between the two comments in docs/performance.md by those of a run. */
 export async function updateReport(run: Run, file = FILE): Promise<void> {
   const text = await readFile(file, 'utf8');
   if (!REGION.test(text)) throw new Error(`${file} has no region for the benchmark's tables`);
@@ -19,8 +19,8 @@ export async function updateReport(run: Run, file = FILE): Promise<void> {
   );
 }
 
-/** A Markdown section for each Node: where and when it was measured, and a table. */
-export function formatReport(run: Run): string {
+/** A Markdown section for each Node: date, commit, machine, and a table. */
+function formatReport(run: Run): string {
   const { date, commit, cores, cpu, memory, redis, rounds, seconds, load } = run;
   const measured = [
     `Measured on ${date.slice(0, 10)} at commit ${commit.replace(/^(\w{7})\w*/, '$1')}:`,

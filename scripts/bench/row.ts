@@ -3,7 +3,7 @@ import type { SessionStore } from '../../src/store/sessions.ts';
 import type { RowFigure } from './figures.ts';
 import type { Loader, Server, Surroundings } from './servers.ts';
 
-/** What the rows are measured with. */
+/** The servers and settings that a row uses. */
 export interface Bench extends Surroundings {
   redis: Redis;
   sessions: SessionStore;
@@ -13,5 +13,5 @@ export interface Bench extends Surroundings {
   seconds: number;
 }
 
-/** Measures something, and says it by its figures. */
+/** Measures one or more figures. */
 export type Row = (bench: Bench) => Promise<RowFigure[]>;

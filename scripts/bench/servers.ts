@@ -1,4 +1,4 @@
-/** Starts what is measured and what measures it, each a process of its own. */
+/** Starts the servers and the load generator, each in its own process. */
 
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,23 +13,23 @@ import { childrenOf } from './proc.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-/** What a browser's address line shows of the server. */
+/** The servers' address in a browser. */
 export const PUBLIC_URL = 'http://localhost:8000';
 
-/** High enough that nobody is refused, and still on. */
+/** The rate limit runs, but refuses no request. */
 export const WRITES_PER_MINUTE = '1000000';
 
 export interface Server {
   /** `http://127.0.0.1:<port>` */
   origin: string;
-  /** the process that was started */
+  /** the started process */
   pid: number;
-  /** those that answer */
+  /** the processes that handle requests */
   workers: number[];
   stop(): Promise<void>;
 }
 
-/** Children end with this process, however it ends, short of SIGKILL. */
+/** Children end with this process, unless it is killed by SIGKILL. */
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) kill(child);
@@ -37,9 +37,9 @@ process.once('exit', () => {
 
 function kill({ pid }: ChildProcess): void {
   try {
-    process.kill(-pid!, 'SIGKILL'); // and what it has started itself
+    process.kill(-pid!, 'SIGKILL'); // the process group, with its own children
   } catch {
-    // It has ended already.
+    // The process has ended already.
   }
 }
 
@@ -50,8 +50,8 @@ function keep<T extends ChildProcess>(child: T): T {
 }
 
 /**
- * Starts a server, with its standard output in a file as in production, and waits until it listens.
- * @param log the file
+ * Starts a server and waits until it listens. Its stdout goes to a file, as in production.
+ * @param log the path of this file
  */
 async function startServer(command: string[], env: Record<string, string>, log: string) {
   const port = Number(env.PORT);
@@ -85,18 +85,18 @@ function isListening(port: number): Promise<boolean> {
   });
 }
 
-/** What a server runs on, and with. */
+/** The Node, the Redis and the folder of a server. */
 export interface Surroundings {
-  /** the program that servers run on */
+  /** the Node program of the servers */
   node: string;
   privateRedis: PrivateRedis;
-  /** a folder for files, gone after the run */
+  /** a temporary folder, deleted after the run */
   work: string;
 }
 
 /**
- * The program of the image's Node, from the package that holds just that, which is fetched once.
- * Remove the folder for a newer one.
+ * The path of the image's Node, from a package with only the binary, which is downloaded once.
+ * Delete the folder to get a newer version.
  */
 export function findImageNode(): string {
   const folder = join(ROOT, 'node_modules/.cache', `memo-node-${NODE_MAJOR}`);
@@ -104,13 +104,13 @@ export function findImageNode(): string {
   const program = join(folder, 'node_modules', name, 'bin/node');
   if (!existsSync(program)) {
     const args = ['install', '--prefix', folder, '--no-save', '--ignore-scripts'];
-    // What it prints is no part of the table.
+    // npm's output goes to stderr, because the tables go to stdout.
     execFileSync('npm', [...args, `${name}@${NODE_MAJOR}`], { stdio: ['ignore', 2, 2] });
   }
   return program;
 }
 
-/** Starts a program of the build on this Node. */
+/** Starts a built program, with the image's settings. */
 async function startBuilt(
   { node, privateRedis, work }: Surroundings,
   name: string,
@@ -130,18 +130,18 @@ async function startBuilt(
   return startServer([node, join(ROOT, 'dist', name)], env, join(work, 'servers.log'));
 }
 
-/** The built server, with all that it does in production. */
+/** Starts the built server, configured as in production. */
 export const startMemo = (on: Surroundings) =>
   startBuilt(on, 'index.js', { PUBLIC_URL, NAVER_CLIENT_ID: 'id', NAVER_CLIENT_SECRET: 'secret' });
 
-/** @param canned a file with what it sends, see floor.ts */
+/** Starts the floor. @param canned the file with its responses, see floor.ts */
 export const startFloor = (on: Surroundings, canned: string) =>
   startBuilt(on, 'bench/floor.js', { CANNED: canned });
 
 /**
- * memo.py's design under gunicorn with two workers; with threads, so that connections are kept as
- * they are with the others.
- * @returns undefined where no Python has Flask, redis and gunicorn
+ * Starts memo.py's design under gunicorn with two workers. With threads, because gunicorn's default
+ * workers close connections after each response; the other servers do not.
+ * @returns undefined if no Python has Flask, redis and gunicorn
  */
 export async function startMemoPy(redisUrl: string, work: string): Promise<Server | undefined> {
   const python = ['/usr/bin/python3', 'python3'].find((program) => {
@@ -159,46 +159,45 @@ export async function startMemoPy(redisUrl: string, work: string): Promise<Serve
   args.push('--log-level=warning', 'memo:app');
   const env = { PORT: String(port), REDIS_URL: redisUrl, PYTHONDONTWRITEBYTECODE: '1' };
   const server = await startServer([python, ...args], env, join(work, 'memo.py.log'));
-  // It listens before its workers are there.
+  // gunicorn listens before its workers run.
   while (childrenOf(server.pid).length < 2) await sleep(10);
   return { ...server, workers: childrenOf(server.pid) };
 }
 
 export interface Loader {
-  /** Rejects when a request failed: what was measured then means nothing. */
+  /** Rejects if a request failed, because the measurement is then invalid. */
   load(job: Job): Promise<Done>;
   stop(): void;
 }
 
-/** Runs a file of this folder in a process of its own, which ends when it is disconnected. */
+/** Runs a file of this folder in a process that ends when it is disconnected. */
 export function forkChild(file: string): ChildProcess {
   return keep(fork(join(import.meta.dirname, file), { detached: true }));
 }
 
-/** Starts the process that makes load; it takes several jobs at once. */
+/** Starts the load generator, which runs several jobs at once. */
 export function startLoader(): Loader {
   const child = forkChild('load.ts');
-  const waiting = new Map<number, (answer: { done?: Done; error?: string }) => void>();
+  type Reply = { done?: Done; error?: string };
+  const waiting = new Map<number, (reply: Reply) => void>();
   let id = 0;
-  child.on('message', (answer: { id: number; done?: Done; error?: string }) => {
-    waiting.get(answer.id)?.(answer);
-    waiting.delete(answer.id);
+  child.on('message', (reply: Reply & { id: number }) => {
+    waiting.get(reply.id)?.(reply);
+    waiting.delete(reply.id);
   });
   child.once('exit', () => {
-    for (const tell of waiting.values()) tell({ error: 'the load ended' });
+    for (const settle of waiting.values()) settle({ error: 'the load ended' });
   });
   return {
     async load(job) {
       id++;
-      const answered = new Promise<{ done?: Done; error?: string }>((resolve) =>
-        waiting.set(id, resolve),
-      );
+      const replied = new Promise<Reply>((resolve) => waiting.set(id, resolve));
       child.send({ id, job });
-      const { done, error } = await answered;
+      const { done, error } = await replied;
       if (!done) throw new Error(error);
       const { path } = job.requests[0]!;
       if (done.failed > 0) throw new Error(`${done.failed} requests for ${path} failed`);
-      if (done.requests === 0) throw new Error(`no request for ${path} was answered`);
+      if (done.requests === 0) throw new Error(`no request for ${path} got a response`);
       return done;
     },
     stop: () => void child.disconnect(),

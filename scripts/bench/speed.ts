@@ -1,10 +1,9 @@
-/** Requests a second, CPU time and latencies, against the floor and against memo.py's design. */
+/** Rows of speed: requests per second and CPU time, compared with the floor and memo.py's design. */
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { type Answer, askFor, type Request } from './ask.ts';
 import { type Action, CHROME, edit, pin, SAFARI, save, tick } from './browser.ts';
 import { figure, type Target } from './figures.ts';
 import type { Canned } from './floor.ts';
@@ -20,19 +19,20 @@ import {
   variedText,
 } from './people.ts';
 import { cpuTime } from './proc.ts';
+import { type ReadResponse, type Request, sendOk } from './request.ts';
 import type { Bench, Row } from './row.ts';
 import { type Server, startFloor, startMemoPy } from './servers.ts';
 
-/** Enough that the server never waits for the load, few enough that none waits long for its turn. */
+/** Enough that the server is always busy, and few enough that no request waits long. */
 const CONNECTIONS = 32;
 
-/** Requests after which a server's code is compiled: after fewer, a page took three times as long. */
+/** Requests until the server's code is optimized; after fewer, a page took three times as long. */
 const WARM_UP = 3000;
 
-/** Answers of so many people say how long one is. */
+/** Number of responses whose length is measured. */
 const SAMPLE = 20;
 
-/** Node's own, or different for each answer: the floor makes them itself. */
+/** Headers of Node, or different for each response: the floor makes them itself. */
 const OWN_HEADERS = [
   'connection',
   'content-length',
@@ -47,17 +47,17 @@ const OWN_HEADERS = [
 
 interface Comparison {
   what: string;
-  /** made by each connection in turn; of each of the servers the same */
+  /** sent by the connections in turn, to both servers */
   requests: Request[];
-  /** 2: they come in pairs, a pair is one person's, and is measured as one */
+  /** 2: pairs of requests, each of one person, measured as one */
   steps?: 1 | 2;
   speed?: Target;
   cpu?: Target;
-  /** before each time */
+  /** runs before each measurement */
   prepare?: () => Promise<unknown>;
 }
 
-/** Measures memo and the floor in turns, as fast as they can. */
+/** Measures memo and the floor, alternating, at full load. */
 async function compareWithFloor(bench: Bench, comparison: Comparison) {
   const { memo } = bench;
   const { what, requests, steps = 1, speed, cpu, prepare } = comparison;
@@ -66,8 +66,8 @@ async function compareWithFloor(bench: Bench, comparison: Comparison) {
   try {
     await prepare?.();
     for (const request of samples) {
-      const answers = [await askFor(floor.origin, request), await askFor(memo.origin, request)];
-      assertAlike(request, answers[0]!, answers[1]!);
+      const ofFloor = await sendOk(floor.origin, request);
+      assertAlike(request, ofFloor, await sendOk(memo.origin, request));
     }
 
     const sides = [floor, memo].map((server) => ({ server, requests, steps }));
@@ -85,23 +85,23 @@ async function compareWithFloor(bench: Bench, comparison: Comparison) {
 }
 
 interface Measured {
-  /** requests, or pairs of them, a second */
+  /** requests, or pairs of requests, per second */
   speed: number;
-  /** µs for each */
+  /** µs per request or pair */
   cpu: number;
-  /** µs for each */
+  /** µs per request or pair */
   redisCpu: number;
-  /** CPU time in the time that passed: below 1, it was not the server that was busy all the time */
+  /** CPU time / elapsed time: below 1, the server was not always busy */
   share: number;
 }
 
-/** Who is asked for what, and how, as a `Job` says. */
+/** A server with its requests, and the parts of a `Job` that differ from the default. */
 interface Side extends Partial<Pick<Job, 'connections' | 'amount' | 'steps'>> {
   server: Server;
   requests: Request[];
 }
 
-/** Measures a reference and memo in turns, when the code of both is compiled. */
+/** Measures a reference and memo, alternating, after a warm-up of both. */
 async function measureInTurns(bench: Bench, sides: Side[], prepare?: () => Promise<unknown>) {
   for (const side of sides) {
     await prepare?.();
@@ -135,11 +135,11 @@ async function saturate(bench: Bench, { server, steps = 1, ...job }: Side): Prom
   };
 }
 
-/** A floor that knows these requests, as memo answers them. */
+/** Starts a floor with copies of memo's responses to these requests. */
 async function startOwnFloor(bench: Bench, requests: Request[]) {
   const canned: Record<string, Canned> = {};
   for (const request of requests) {
-    const { status, headers, body } = await askFor(bench.memo.origin, request);
+    const { status, headers, body } = await sendOk(bench.memo.origin, request);
     const { method = 'GET', path } = request;
     const codings = request.headers?.['Accept-Encoding'];
     canned[`${method} ${path}${codings ? ` ${codings}` : ''}`] = {
@@ -155,23 +155,26 @@ async function startOwnFloor(bench: Bench, requests: Request[]) {
   return startFloor(bench, file);
 }
 
-/** The floor is honest only while it answers as memo does. */
-function assertAlike({ method = 'GET', path }: Request, floor: Answer, memo: Answer): void {
+/** The comparison is fair only if the floor sends the same responses as memo. */
+function assertAlike(
+  { method = 'GET', path }: Request,
+  floor: ReadResponse,
+  memo: ReadResponse,
+): void {
   const drift = (what: string, ...both: unknown[]) => {
     throw new Error(`${method} ${path}: ${what} differ: floor ${both[0]}, memo ${both[1]}`);
   };
   if (floor.status !== memo.status) drift('statuses', floor.status, memo.status);
-  const names = (answer: Answer) => Object.keys(answer.headers).sort().join(', ');
+  const names = (response: ReadResponse) => Object.keys(response.headers).sort().join(', ');
   if (names(floor) !== names(memo)) drift('headers', names(floor), names(memo));
-  // Ids, keys, times, what is left of a limit, and the length of what was compressed, are another each
-  // time.
+  // Ids, keys, times, the remaining quota and the length of compressed bodies differ between responses.
   const isPage = memo.headers['content-type']!.startsWith('text/html');
   const compressed = memo.headers['content-encoding'] !== undefined && isPage;
   const plain = (text: string) => text.replace(/\d+/g, '0');
   for (const [name, value] of Object.entries(memo.headers)) {
-    const own = floor.headers[name]!;
+    const ofFloor = floor.headers[name]!;
     if (name === 'date' || (compressed && name === 'content-length')) continue;
-    if (plain(own) !== plain(value)) drift(name, own, value);
+    if (plain(ofFloor) !== plain(value)) drift(name, ofFloor, value);
   }
   if (compressed) {
     if (Math.abs(floor.body.length - memo.body.length) > Math.max(50, 0.02 * memo.body.length)) {
@@ -184,7 +187,7 @@ function assertAlike({ method = 'GET', path }: Request, floor: Answer, memo: Ans
   }
 }
 
-/** A new memo, as a program writes it. */
+/** A new memo in JSON, as from a program. */
 const write = ({ cookie }: Person, i: number): Request => ({
   method: 'POST',
   path: '/memo',
@@ -198,7 +201,7 @@ async function compareAppends(bench: Bench, what: string) {
   return compareWithFloor(bench, { what, requests, speed: AT_LEAST_90, prepare });
 }
 
-/** With every write on the disk before it is acknowledged, as in production. */
+/** Runs the work while Redis writes to disk before it acknowledges, as in production. */
 async function withAppendOnly<T>(redis: Redis, work: () => Promise<T>): Promise<T> {
   await redis.config('SET', 'appendonly', 'yes');
   while (
@@ -217,7 +220,7 @@ async function withAppendOnly<T>(redis: Redis, work: () => Promise<T>): Promise<
 
 const AT_LEAST_90 = { of: 'ratio', least: 0.9 } as const;
 
-/** memo's page against memo.py's whole list, which is what each shows first. */
+/** Compares memo's page with memo.py's whole list: each is what people see first. */
 async function compareWithMemoPy(bench: Bench, count: number, least: number) {
   const { memo, privateRedis, redis, work } = bench;
   const memoPy = await startMemoPy(privateRedis.url, work);
@@ -233,13 +236,13 @@ async function compareWithMemoPy(bench: Bench, count: number, least: number) {
       path: '/memo?limit=50',
       headers: { Cookie: cookie },
     }));
-    const { length } = JSON.parse(String((await askFor(memoPy.origin, whole[0]!)).body));
-    if (length !== count) throw new Error(`memo.py has answered ${length} memos of ${count}`);
+    const { length } = JSON.parse(String((await sendOk(memoPy.origin, whole[0]!)).body));
+    if (length !== count) throw new Error(`memo.py has sent ${length} memos of ${count}`);
 
-    // Answers that take seconds each are counted, not timed: few of them fit.
+    // Responses that take seconds: a number of requests, because few fit into the time.
     const some = count > 1000 ? { connections: 4, amount: 24 } : {};
-    const theirs = { server: memoPy, requests: whole, ...some };
-    const pick = await measureInTurns(bench, [theirs, { server: memo, requests: page }]);
+    const reference = { server: memoPy, requests: whole, ...some };
+    const pick = await measureInTurns(bench, [reference, { server: memo, requests: page }]);
     await redis.del([pythons, ...ours].map(({ id }) => `user:${id}:memos`));
     const what = `page of ${count} memos against memo.py's list`;
     return [
@@ -251,7 +254,7 @@ async function compareWithMemoPy(bench: Bench, count: number, least: number) {
   }
 }
 
-/** The page with 50 varied memos of so many people in turn. */
+/** The page with 50 varied memos, of this number of people in turn. */
 async function comparePages(
   bench: Bench,
   browser: string,
@@ -266,7 +269,7 @@ async function comparePages(
   return compareWithFloor(bench, { what: `GET / of ${count}, ${browser}`, requests });
 }
 
-/** What many people do on the page in turn, and a figure of how long the answers are. */
+/** The requests of an action of many people, and a figure of the length of the responses. */
 async function prepareActions(bench: Bench, what: string, action: Action) {
   const requests: Request[] = [];
   for (const [i, person] of (await createCity(bench)).entries()) {
@@ -274,19 +277,19 @@ async function prepareActions(bench: Bench, what: string, action: Action) {
   }
   const memo: number[] = [];
   for (const request of requests.slice(0, SAMPLE)) {
-    memo.push((await askFor(bench.memo.origin, request)).body.length);
+    memo.push((await sendOk(bench.memo.origin, request)).body.length);
   }
   const target = { of: 'memo', most: 1024 } as const;
   return { requests, bytes: figure({ what: `${what}, its answer`, unit: 'bytes', memo, target }) };
 }
 
-/** The CPU time of each, once a round, as a memo has another version afterwards. */
+/** CPU time of an action. Each request is sent once per round, because it changes the memo's version. */
 async function measureActions(bench: Bench, what: string, action: Action) {
   const { requests, bytes } = await prepareActions(bench, what, action);
   const steps = requests.length / CITY;
   const side = { server: bench.memo, requests, steps, amount: requests.length };
   const measure = async () => {
-    if (action !== pin) await restoreCity(bench.redis); // what was unpinned is as it was
+    if (action !== pin) await restoreCity(bench.redis); // an unpin undoes a pin
     return (await saturate(bench, side)).cpu / steps;
   };
   for (let done = 0; done < WARM_UP; done += requests.length) await measure();
@@ -296,7 +299,7 @@ async function measureActions(bench: Bench, what: string, action: Action) {
 }
 
 export const speedRows = {
-  /** the API's page */
+  /** a page of the API */
   async page(bench) {
     const people = await createReaders(bench, 'reader', CONNECTIONS, 100);
     return compareWithFloor(bench, {
@@ -310,19 +313,19 @@ export const speedRows = {
     });
   },
 
-  /** the HTML page with 50 varied memos of many people in turn, as Chrome asks for it: the main row */
+  /** the main row: the HTML page with 50 varied memos, of many people in turn, requested by Chrome */
   city: (bench) => comparePages(bench, 'Chrome', CHROME),
 
-  /** the same of a few, again and again */
+  /** the same pages of a few people, repeatedly */
   few: (bench) => comparePages(bench, 'Chrome', CHROME, CONNECTIONS),
 
-  /** the same of many, as Safari asks for it */
+  /** the main row, requested by Safari */
   'city-safari': (bench) => comparePages(bench, 'Safari', SAFARI),
 
-  /** the same, as curl asks for it */
+  /** the main row, requested by curl */
   'city-curl': (bench) => comparePages(bench, 'curl', {}),
 
-  /** the same of people whose memos are others each time: each writes one, and then asks for the page */
+  /** pages after a change: each person writes a memo, then requests the page */
   async 'city-change'(bench) {
     const people = await createCity(bench);
     const requests = people.flatMap((person, i): Request[] => [
@@ -334,7 +337,7 @@ export const speedRows = {
     return compareWithFloor(bench, { what, requests, steps: 2, prepare });
   },
 
-  /** a page of 50 that were searched for, against the same people's page without a search */
+  /** a page of 50 search hits, compared with the page of the same people without a search */
   async 'city-search'(bench) {
     const word = '찾는말';
     const people = await createCity(bench, ` ${word}`);
@@ -344,7 +347,7 @@ export const speedRows = {
     }));
     const headers = { Cookie: people[0]!.cookie };
     const { path } = sides[1]!.requests[0]!;
-    const page = String((await askFor(bench.memo.origin, { path, headers })).body);
+    const page = String((await sendOk(bench.memo.origin, { path, headers })).body);
     const found = page.split('<mark>').length - 1;
     if (found !== 50) throw new Error(`the search has marked ${found} words`);
     const pick = await measureInTurns(bench, sides);
@@ -354,7 +357,7 @@ export const speedRows = {
     ];
   },
 
-  /** a save as the page's script sends it, against a floor that only appends */
+  /** a save as the page's script sends it, compared with a floor that only appends */
   async save(bench) {
     const what = `a save in the browser, of ${CITY}`;
     const { requests, bytes } = await prepareActions(bench, what, save);
@@ -376,7 +379,7 @@ export const speedRows = {
 
   async asset(bench) {
     const { cookie } = await createPerson(bench, 'reader', 100);
-    const home = await askFor(bench.memo.origin, { path: '/', headers: { Cookie: cookie } });
+    const home = await sendOk(bench.memo.origin, { path: '/', headers: { Cookie: cookie } });
     const path = /\/assets\/app\.\w+\.js/.exec(String(home.body))![0];
     return compareWithFloor(bench, {
       what: 'GET /assets/app.js',

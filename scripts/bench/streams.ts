@@ -1,19 +1,19 @@
-/** The process that holds streams of events open, and tells when something comes. */
+/** A process that holds event streams open and reports change events to its parent. */
 import { connect } from 'node:net';
 
 export interface Streams {
   port: number;
-  /** one a stream */
+  /** one per stream */
   cookies: string[];
 }
 
-/** Said to the parent: all are open, a change has come to one, or one was lost. */
+/** A message to the parent: all streams are open, one received a change, or one was lost. */
 export type Report = { open: true } | { changed: number; at: number } | { lost: string };
 
-/** How many are being opened at a time: more than the listener's queue holds would be refused. */
+/** Connections opened at a time: the listen queue of the server would overflow with too many. */
 const AT_ONCE = 100;
 
-/** By the clock that all processes of a machine share, in ms. */
+/** The monotonic clock, which all processes of a machine share, in ms. */
 export const monotonic = () => Number(process.hrtime.bigint()) / 1e6;
 
 function open(port: number, cookie: string, index: number): Promise<void> {
@@ -23,7 +23,7 @@ function open(port: number, cookie: string, index: number): Promise<void> {
     socket.write(`GET /memo/events HTTP/1.1\r\nHost: memo\r\nCookie: ${cookie}\r\n\r\n`);
     let isOpen = false;
     socket.on('data', (data: string) => {
-      // Each event is one write, and comes in one piece.
+      // The server writes each event at once, so it arrives in one piece.
       if (data.includes('event: changed')) report({ changed: index, at: monotonic() });
       if (isOpen || !data.includes('event: alive')) return;
       isOpen = true;

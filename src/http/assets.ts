@@ -1,4 +1,4 @@
-/** A static file as it goes over the wire. */
+/** A static file, ready to be sent in each encoding. */
 export interface Asset {
   /** its name with a hash of its content, e.g. `style.1a2b3c4d.css` */
   file: string;
@@ -8,5 +8,5 @@ export interface Asset {
   br: Uint8Array<ArrayBuffer>;
 }
 
-/** Static files by their plain names: a fixed set, made by the build. */
+/** The static files that the build makes, by their names without the hash. */
 export type Assets = Record<'app.js' | 'style.css' | 'icon.svg' | 'icon.png', Asset>;

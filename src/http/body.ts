@@ -1,6 +1,7 @@
-/** Request bodies: read within their bounds, as JSON or as a form. */
+/** Reads request bodies up to a limit, and parses them as a form or as JSON. */
 import type { Context } from 'hono';
 import { DISCARDED_BODY_BYTES, FORM_FIELDS, SMALL_FLIGHT_BYTES } from '../memo/bounds.ts';
+import { isRecord } from '../memo/stored-memo.ts';
 import { yieldNow } from '../memo/yielding.ts';
 import type { Env, Form } from './env.ts';
 import { Problem } from './problem.ts';
@@ -8,14 +9,14 @@ import { Problem } from './problem.ts';
 export const FORM_TYPE = 'application/x-www-form-urlencoded';
 export const JSON_TYPE = 'application/json';
 
-/** Reads a form and sets `form`. @throws Problem as `readBytes`, or `text-invalid` */
+/** Reads a form and sets `form`. @throws Problem `too-large`, `text-invalid` or `busy` */
 export async function readForm(c: Context<Env>, limit: number): Promise<void> {
   const bytes = await readBytes(c, limit);
   if (bytes.byteLength > SMALL_FLIGHT_BYTES) await yieldNow();
   c.set('form', parseForm(bytes));
 }
 
-/** The members of a JSON body. @throws Problem 415 or 400 */
+/** The members of the JSON body. @throws Problem 415 if there is none, 400 if it is no object */
 export function requireJson(c: Context<Env>): Map<string, unknown> {
   const bytes = c.get('json');
   if (bytes === undefined) throw new Problem('unsupported-type');
@@ -26,30 +27,28 @@ export function requireJson(c: Context<Env>): Map<string, unknown> {
   } catch {
     throw new Problem('not-json');
   }
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new Problem('not-json');
-  }
+  if (!isRecord(body)) throw new Problem('not-json');
   return new Map(Object.entries(body));
 }
 
-/** The fields of a form. @throws Problem 415 when the body is none */
+/** The fields of the posted form. @throws Problem 415 if the body is not a form */
 export function requireForm(c: Context<Env>): Form {
   const form = c.get('form');
   if (!form) throw new Problem('unsupported-type');
   return form;
 }
 
-/** The media type of the body, without parameters; empty for none. */
+/** The media type of the body without parameters; empty if the request names none. */
 export function contentType(c: Context<Env>): string {
   return (c.req.header('Content-Type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
-/** @throws Problem 413 for too many fields, 400 for what is no UTF-8 */
+/** @throws Problem 413 for too many fields, 400 for invalid UTF-8 */
 function parseForm(bytes: Uint8Array): Form {
   const source = decodeText(bytes);
   if (source.split('&', FORM_FIELDS + 1).length > FORM_FIELDS) throw new Problem('too-large');
   const fields = new URLSearchParams(source);
-  // What is no UTF-8 became U+FFFD: more of them than were sent.
+  // URLSearchParams replaces invalid UTF-8 by U+FFFD: then it returns more of them than were sent.
   const sent = source.match(/\ufffd|%EF%BF%BD/gi)?.length ?? 0;
   const read = [...fields].flat().join('').split('\ufffd').length - 1;
   if (read !== sent) throw new Problem('text-invalid');
@@ -59,7 +58,7 @@ function parseForm(bytes: Uint8Array): Form {
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-/** Bytes that are no UTF-8 are refused: replacing them would change a text. */
+/** Decodes UTF-8. Invalid bytes are refused, because replacing them would change the text. */
 function decodeText(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
@@ -70,13 +69,13 @@ function decodeText(bytes: Uint8Array): string {
 
 const EMPTY = new Uint8Array();
 
-/** The body, counted as it comes. @throws Problem 413 as soon as it is too large */
+/** Reads up to `limit` bytes of body. @throws Problem 413 if it is longer, 503 if there is no room */
 export async function readBytes(c: Context<Env>, limit: number): Promise<Uint8Array> {
   const { incoming } = c.env ?? {};
   const flight = c.get('flight');
-  // A small one is there by now: taken at once, it costs neither a stream nor a turn.
+  // A small body has arrived by now: read at once, it needs no stream and no turn of the event loop.
   if (incoming?.complete) {
-    // All of it: without a size, Node 26 gives one piece at a time.
+    // The size is given because without one, Node 26 returns a single chunk.
     const all: Uint8Array = incoming.read(incoming.readableLength) ?? EMPTY;
     if (all.byteLength > limit) throw new Problem('too-large');
     flight.hold(all.byteLength);
@@ -84,13 +83,13 @@ export async function readBytes(c: Context<Env>, limit: number): Promise<Uint8Ar
   }
   let bytes: Uint8Array = EMPTY;
   let size = 0;
-  // Not ended in the middle by leaving the loop: that would end the connection, unanswered.
+  // Leaving the loop must not destroy the request: the connection would close without a response.
   const chunks = incoming ? incoming.iterator({ destroyOnReturn: false }) : c.req.raw.body;
   for await (const chunk of chunks ?? []) {
     const end = size + chunk.byteLength;
     if (end > DISCARDED_BODY_BYTES) throw new Problem('too-large');
     if (end > limit) {
-      // Read on and thrown away: see DISCARDED_BODY_BYTES.
+      // The rest is read and discarded, see DISCARDED_BODY_BYTES.
       bytes = EMPTY;
       flight.hold(0);
     } else if (size === 0) {

@@ -1,4 +1,4 @@
-/** The one place that reads `Cookie` and writes `Set-Cookie`. */
+/** Reads `Cookie` and writes `Set-Cookie`; no other module does. */
 import type { Context } from 'hono';
 import { generateCookie } from 'hono/cookie';
 import type { CookieOptions } from 'hono/utils/cookie';
@@ -8,7 +8,7 @@ import type { Env } from './env.ts';
 /** The values of all cookies of this name, in the order in which the browser sent them. */
 export function readCookies(c: Context<Env>, name: string): string[] {
   const header = c.req.header('Cookie');
-  // Most requests have no cookie of most names.
+  // The usual case: most requests do not have the cookie.
   if (!header?.includes(`${name}=`)) return [];
   return header
     .split(';')
@@ -17,17 +17,17 @@ export function readCookies(c: Context<Env>, name: string): string[] {
     .map((cookie) => cookie.slice(name.length + 1));
 }
 
-/** The attributes of all our cookies, unless one says otherwise. */
+/** The default attributes of our cookies. */
 export const cookieOptions = ({ prefix, publicUrl }: Config) =>
   ({
     path: prefix || '/',
     httpOnly: true,
-    // Lax, not Strict: Naver's redirect comes from another site and has to bring the cookies.
+    // Lax, not Strict: the redirect from Naver is cross-site and has to carry the cookies.
     sameSite: 'Lax',
     secure: publicUrl.startsWith('https:'),
   }) satisfies CookieOptions;
 
-/** Sends a cookie with the response, whatever that will be; an empty value deletes it. */
+/** Adds a cookie to the response, also to an error response; an empty value deletes the cookie. */
 export function sendCookie(c: Context<Env>, name: string, value: string, options: CookieOptions) {
   const cookie = generateCookie(name, value, value === '' ? { ...options, maxAge: 0 } : options);
   c.set('cookies', [...(c.get('cookies') ?? []), cookie]);

@@ -5,12 +5,12 @@ import { createSearches } from './searches.ts';
 
 const KIB = 1024;
 
-test('strangers cannot take the room of those who are logged in', () => {
+test('requests without a login cannot use up the bytes of logged-in people', () => {
   const flights = new Flights();
   const strangers = Array.from({ length: BYTES_OF_STRANGERS / (256 * KIB) }, () => flights.begin());
   for (const stranger of strangers) stranger.hold(256 * KIB);
   expect(() => flights.begin().hold(33 * KIB)).toThrow('busy');
-  flights.begin().hold(32 * KIB); // small ones always have room
+  flights.begin().hold(32 * KIB); // small requests always have room
   const mine = flights.begin();
   mine.belongTo('me');
   mine.hold(1024 * KIB);
@@ -18,7 +18,7 @@ test('strangers cannot take the room of those who are logged in', () => {
   flights.begin().hold(256 * KIB);
 });
 
-test('no more is held than there is room for, and what was given back can be held again', () => {
+test('bytes beyond the limit are refused until other requests have released theirs', () => {
   const flights = new Flights();
   const all = Array.from({ length: BYTES_IN_FLIGHT / (1024 * KIB) }, (_, i) => {
     const flight = flights.begin();
@@ -36,27 +36,27 @@ test('no more is held than there is room for, and what was given back can be hel
   expect(flights.isCrowded()).toBe(false);
 });
 
-test('a person whose clients leave has no more requests under way than one whose clients stay', () => {
+test('a request counts until its work has ended, although its client has disconnected', () => {
   const flights = new Flights();
   const ask = () => {
     const flight = flights.begin();
     flight.belongTo('me');
     return flight;
   };
-  const under = Array.from({ length: REQUESTS_PER_PERSON }, ask);
-  for (const flight of under) flight.close(); // but the work goes on
+  const requests = Array.from({ length: REQUESTS_PER_PERSON }, ask);
+  for (const flight of requests) flight.close(); // the work goes on
   expect(ask).toThrow('busy');
-  under[0]!.endWork();
+  requests[0]!.endWork();
   const another = ask();
-  another.belongTo('me'); // said twice, counted once
+  another.belongTo('me'); // called twice, counted once
   expect(ask).toThrow('busy');
   another.endWork();
-  expect(ask).toThrow('busy'); // not taken yet
+  expect(ask).toThrow('busy'); // the response has not been taken yet
   another.close();
   ask();
 });
 
-/** A search that goes on until it is told to end. */
+/** Starts a search that runs until it is finished or aborted. */
 function startSearch(
   searches: ReturnType<typeof createSearches>,
   { person = 'me', tab = 'tab' }: { person?: string; tab?: string },
@@ -78,7 +78,7 @@ function startSearch(
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-test('a newer search of the same tab ends the older one; those of other tabs take their turn', async () => {
+test('a newer search aborts the older one of the same tab; searches of other tabs wait', async () => {
   const searches = createSearches();
   const first = startSearch(searches, {});
   await settle();
@@ -96,7 +96,7 @@ test('a newer search of the same tab ends the older one; those of other tabs tak
   expect(await other.found).toBe('all');
 });
 
-test('whoever has left while waiting for a search takes nobody’s turn', async () => {
+test('searches whose clients disconnect while waiting do not delay the others', async () => {
   const searches = createSearches();
   const people = Array.from({ length: 4 }, (_, i) => startSearch(searches, { person: `${i}` }));
   const left = Array.from({ length: 50 }, (_, i) => startSearch(searches, { person: `left ${i}` }));

@@ -1,9 +1,10 @@
 /**
- * What clients make this process hold, in bytes and in requests, and the bounds on both.
+ * Limits on the bytes and the concurrent requests that clients make this process hold.
  *
- * A flight is one request. It says how many bytes it holds at the moment: of its body, of the page
- * that is being made, of the answer that has not been taken yet. Their sum is what is bounded, and of
- * it the part of strangers: without a login, nobody can take the room of those who have one.
+ * A flight is one request. It reports the bytes that are held for it at the moment: its body, the page
+ * that is being rendered, the response that the client has not taken yet. The sum over all requests
+ * is limited. The sum over strangers (requests without a login) has a lower limit, so that they cannot
+ * use up the room of logged-in people.
  */
 import {
   BYTES_IN_FLIGHT,
@@ -13,7 +14,7 @@ import {
 } from '../memo/bounds.ts';
 import { busy } from './problem.ts';
 
-/** All requests under way in a process. */
+/** All requests under way in this process. */
 export class Flights {
   #bytes = 0;
   #bytesOfStrangers = 0;
@@ -23,12 +24,12 @@ export class Flights {
     return new Flight(this);
   }
 
-  /** Whether so much is held that those who take long to take it have to go. */
+  /** Whether so many bytes are held that slow clients are disconnected sooner. */
   isCrowded(): boolean {
     return this.#bytes > BYTES_IN_FLIGHT / 2;
   }
 
-  /** Counts bytes more, or less. @returns whether there is room for them */
+  /** Adds to the bytes held; a negative number releases. @returns whether the limits still hold */
   add(bytes: number, isStranger: boolean): boolean {
     this.#bytes += bytes;
     if (isStranger) this.#bytesOfStrangers += bytes;
@@ -37,7 +38,7 @@ export class Flights {
     );
   }
 
-  /** @returns false when too many of this person's requests are under way */
+  /** Counts a request of this person. @returns false if too many are under way */
   enter(userId: string): boolean {
     const count = this.#people.get(userId) ?? 0;
     if (count >= REQUESTS_PER_PERSON) return false;
@@ -46,13 +47,13 @@ export class Flights {
   }
 
   leave(userId: string): void {
-    const count = this.#people.get(userId)! - 1;
+    const count = (this.#people.get(userId) ?? 0) - 1;
     if (count > 0) this.#people.set(userId, count);
     else this.#people.delete(userId);
   }
 }
 
-/** One request. Tens of thousands of streams have one each, so it is small. */
+/** One request. Small, because tens of thousands of event streams have one each. */
 export class Flight {
   readonly #flights: Flights;
   #held = 0;
@@ -65,8 +66,8 @@ export class Flight {
   }
 
   /**
-   * Says how many bytes the request holds now.
-   * @throws Problem 503 when there is no room for them; small ones always have it
+   * Sets the bytes that the request holds now.
+   * @throws Problem 503 if there is no room for them; small requests always have room
    */
   hold(count: number): void {
     if (!this.#isOpen) return;
@@ -79,8 +80,8 @@ export class Flight {
   }
 
   /**
-   * Says whose request it is, before it holds anything.
-   * @throws Problem 429 when too many of this person's are under way
+   * Sets the person of the request, before it holds bytes.
+   * @throws Problem 429 if too many of this person's requests are under way
    */
   belongTo(userId: string): void {
     if (this.#person !== undefined) return;
@@ -88,13 +89,13 @@ export class Flight {
     this.#person = userId;
   }
 
-  /** The answer has been made. */
+  /** Called when the response has been made. */
   endWork(): void {
     this.#isAtWork = false;
     this.#leavePerson();
   }
 
-  /** The answer has been taken, or the client has left. */
+  /** Called when the client has taken the response or has disconnected. */
   close(): void {
     if (!this.#isOpen) return;
     this.hold(0);
@@ -102,7 +103,7 @@ export class Flight {
     this.#leavePerson();
   }
 
-  /** A person's count ends with the work, also when the client left in the middle of it. */
+  /** A request counts until its work ends, also if its client has disconnected before. */
   #leavePerson(): void {
     if (this.#person === undefined || this.#isOpen || this.#isAtWork) return;
     this.#flights.leave(this.#person);

@@ -1,4 +1,4 @@
-/** The application's log; pino has this shape. */
+/** The application's log. A pino logger is one. */
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -6,10 +6,10 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
-/** What a request did to a login, for its line in the log. */
+/** What a request did to a session, for its line in the log. */
 export type SecurityEvent =
   | 'login'
-  /** a callback of Naver's was opened again: it logged nobody in */
+  /** Naver's callback was opened again, which logs nobody in */
   | 'login-repeated'
   | 'logout'
   /** one session was ended from the list of sessions */

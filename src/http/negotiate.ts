@@ -1,13 +1,13 @@
 /** What a client accepts (RFC 9110 §12.5): media types, content codings, languages. */
 import { parseAccept } from 'hono/utils/accept';
 
-/** The accepted values, lower case, by weight and then by order; those of weight 0 are refused. */
+/** The accepted values in lower case, by weight, then by order; without those of weight 0. */
 const parse = (header = '') =>
   parseAccept(header)
     .filter(({ q }) => q > 0)
     .map(({ type }) => type.toLowerCase());
 
-/** Whether an `Accept` header names a media type that matches; wildcards name none. */
+/** Whether an `Accept` header names a media type that matches; wildcards do not count. */
 export const acceptsType = (accept: string | undefined, type: RegExp): boolean =>
   parse(accept).some((name) => type.test(name));
 
@@ -15,9 +15,9 @@ export const acceptsType = (accept: string | undefined, type: RegExp): boolean =
 export const CODINGS = ['zstd', 'br', 'gzip'] as const;
 export type Coding = (typeof CODINGS)[number];
 
-/** Compresses what is made for one request: quickly rather than well. */
+/** Compresses responses that are made for one request: speed matters more than size. */
 export interface Compressor {
-  /** those that it can, the preferred one first */
+  /** the supported codings, the preferred one first */
   codings: readonly Coding[];
   compress(
     body: Uint8Array<ArrayBuffer>,
@@ -25,7 +25,7 @@ export interface Compressor {
   ): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** The first of these codings that an `Accept-Encoding` header names; undefined: none. */
+/** The first of these codings that an `Accept-Encoding` header names; undefined if none. */
 export function preferredCoding<C extends Coding>(
   acceptEncoding: string | undefined,
   codings: readonly C[],
@@ -34,11 +34,11 @@ export function preferredCoding<C extends Coding>(
   return codings.find((coding) => accepted.includes(coding));
 }
 
-/** The client's preferred language of these; undefined: it names none of them. */
+/** The language that an `Accept-Language` header prefers among these; undefined if none. */
 export function preferredLanguage<L extends string>(
   acceptLanguage: string | undefined,
   languages: readonly L[],
 ): L | undefined {
-  const accepted = parse(acceptLanguage).map((tag) => tag.split('-', 1)[0] as L);
-  return accepted.find((language) => languages.includes(language));
+  const accepted = parse(acceptLanguage).map((tag) => tag.split('-', 1)[0]);
+  return accepted.flatMap((tag) => languages.find((language) => language === tag) ?? [])[0];
 }

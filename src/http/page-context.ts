@@ -1,20 +1,20 @@
-/** What pages need besides their own content. */
+/** What every page needs besides its content. */
 import type { Config } from '../config.ts';
 import { LANGUAGES, type Language, MESSAGES } from '../i18n/index.ts';
 import type { Messages } from '../i18n/ko.ts';
 import type { Assets } from './assets.ts';
 
-/** Dark and light by the device's setting, or always one of them. */
+/** `auto` follows the device's setting. */
 export const THEMES = ['auto', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
 
-/** What language and theme decide: one object for each pair, for as long as the process lives. */
+/** What depends on language and theme only: one object for each pair, while the process lives. */
 export interface StaticContext {
   language: Language;
   /** the texts */
   t: Messages;
   theme: Theme;
-  /** in front of every path, see `Config.prefix` */
+  /** precedes every path, see `Config.prefix` */
   prefix: string;
   /** absolute, so that a login ends on the host where it began (localhost, not 127.0.0.1) */
   loginUrl: string;
@@ -22,13 +22,13 @@ export interface StaticContext {
 }
 
 export interface PageContext extends StaticContext {
-  /** the object that the static members come from */
+  /** the static context of this language and theme */
   static: StaticContext;
-  /** when the request came, in ms */
+  /** when the request arrived, in ms */
   now: number;
-  /** whether htmx asks: it gets the part of the page that changes (https://four.htmx.org) */
+  /** whether htmx sent the request: it gets the changing part of the page (https://four.htmx.org) */
   fragment: boolean;
-  /** the request's own path as the browser sees it */
+  /** the path of the request as the browser sees it */
   path: string;
 }
 

@@ -1,7 +1,7 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { type RedisFailure, readRedisFailure } from '../store/redis-errors.ts';
 
-/** Every way in which a request can fail: the code of `problem+json`, and its status. */
+/** The ways in which a request can fail: codes of `problem+json` and their HTTP status. */
 export const PROBLEMS = {
   'bad-request': 400,
   'bad-path': 400,
@@ -31,7 +31,7 @@ export const PROBLEMS = {
   'too-many': 429,
   internal: 500,
   'naver-misconfigured': 502,
-  /** 429 where it is one person who asks for too much */
+  /** 429 if one person alone has too many requests */
   busy: 503,
   'naver-unavailable': 503,
   'storage-down': 503,
@@ -42,19 +42,19 @@ export const PROBLEMS = {
 export type ProblemCode = keyof typeof PROBLEMS;
 
 export interface ProblemOptions {
-  /** another one than the code's own */
+  /** instead of the code's own */
   status?: ContentfulStatusCode;
-  /** of the response, e.g. `Allow` */
+  /** headers of the response, e.g. `Allow` */
   headers?: Record<string, string>;
   /** seconds: `Retry-After` */
   retryAfter?: number;
-  /** the present memo, stored JSON, when it is what stands in the way */
+  /** the memo as it is now (stored JSON), if the request conflicts with it */
   memo?: string;
-  /** what Redis or Naver said; for the log */
+  /** the error of Redis or Naver, for the log */
   cause?: Error;
 }
 
-/** A request that cannot be done as asked: shown as a page, or as `problem+json` (RFC 9457). */
+/** A request that fails: shown as a notice, as a page, or as `problem+json` (RFC 9457). */
 export class Problem extends Error {
   override name = 'Problem';
   readonly code: ProblemCode;
@@ -75,7 +75,7 @@ export class Problem extends Error {
   }
 }
 
-/** Too much is asked for, by one person (429) or by all (503): in a second there may be room. */
+/** Too many requests of one person (429) or of all (503): the client may retry in a second. */
 export const busy = (status: 429 | 503) => new Problem('busy', { status, retryAfter: 1 });
 
 const REDIS_PROBLEMS = {
@@ -84,7 +84,7 @@ const REDIS_PROBLEMS = {
   slow: ['busy', 2],
 } satisfies Record<RedisFailure, [ProblemCode, retryAfter?: number]>;
 
-/** Turns whatever was thrown into a problem; an unforeseen error is `internal`. */
+/** Turns any thrown value into a problem; an unexpected error is `internal`. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   const cause = error instanceof Error ? error : new Error(String(error));

@@ -5,14 +5,14 @@ import { createTestApp } from '../testing/app.ts';
 const { logIn, app } = createTestApp();
 const OWN = { 'Sec-Fetch-Site': 'same-origin' };
 
-test('pages are compressed as the browser asks, and read the same', async () => {
+test('pages are compressed with the coding that the browser prefers', async () => {
   const me = await logIn();
   await me.send('POST', '/memo', { text: '장보기 '.repeat(500) });
   const get = async (headers: Record<string, string>) => {
-    const answer = await me.request('/trash', { headers });
-    const body = Buffer.from(await answer.arrayBuffer());
-    expect(answer.headers.get('Vary')).toBe('Accept-Encoding, Sec-Fetch-Site');
-    return { coding: answer.headers.get('Content-Encoding'), body };
+    const response = await me.request('/trash', { headers });
+    const body = Buffer.from(await response.arrayBuffer());
+    expect(response.headers.get('Vary')).toBe('Accept-Encoding, Sec-Fetch-Site');
+    return { coding: response.headers.get('Content-Encoding'), body };
   };
   const plain = await get(OWN);
   expect(plain.coding).toBeNull();
@@ -30,28 +30,28 @@ test('pages are compressed as the browser asks, and read the same', async () => 
     expect((read ?? zlib.brotliDecompressSync)(body).equals(plain.body)).toBe(true);
     expect(body.length).toBeLessThan(plain.body.length / 2);
   }
-  // A long page goes another way.
+  // A long page is compressed in another thread.
   const long = '장보기 목록 '.repeat(2_500);
   for (let i = 0; i < 8; i++) await me.send('POST', '/memo', { text: `${i} ${long}` });
-  const answer = await me.request('/', { headers: { ...OWN, 'Accept-Encoding': 'br' } });
-  const read = zlib.brotliDecompressSync(Buffer.from(await answer.arrayBuffer())).toString();
+  const response = await me.request('/', { headers: { ...OWN, 'Accept-Encoding': 'br' } });
+  const read = zlib.brotliDecompressSync(Buffer.from(await response.arrayBuffer())).toString();
   expect(Buffer.byteLength(read)).toBeGreaterThan(128 * 1024);
   expect(read.split(long.trim()).length).toBe(9);
 });
 
-test('what another site asks for is not, nor what does not say who asks', async () => {
+test('pages are not compressed for cross-site requests, nor without Sec-Fetch-Site', async () => {
   const me = await logIn();
   const get = (site: Record<string, string>) =>
     me.request('/?q=x', { headers: { 'Accept-Encoding': 'br', ...site } });
   for (const site of ['cross-site', 'same-site', 'anything']) {
-    const answer = await get({ 'Sec-Fetch-Site': site });
-    expect(answer.headers.get('Content-Encoding')).toBeNull();
-    expect(await answer.text()).toMatch(/^<!DOCTYPE html>/);
+    const response = await get({ 'Sec-Fetch-Site': site });
+    expect(response.headers.get('Content-Encoding')).toBeNull();
+    expect(await response.text()).toMatch(/^<!DOCTYPE html>/);
   }
   expect((await get({})).headers.get('Content-Encoding')).toBeNull();
 });
 
-test('nor what is small, what is no page, or what is compressed already', async () => {
+test('responses that are small, not HTML, or already compressed are sent as they are', async () => {
   const me = await logIn();
   const headers = { ...OWN, 'Accept-Encoding': 'br' };
   await me.send('POST', '/memo', { text: '장보기 '.repeat(500) });

@@ -1,4 +1,4 @@
-/** The one door for responses: every response of the application is made here. */
+/** Every response of the application is made here. */
 import type { Context } from 'hono';
 import type { HtmlEscapedString } from 'hono/utils/html';
 import type { Env } from './env.ts';

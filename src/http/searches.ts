@@ -5,8 +5,8 @@ import { busy } from './problem.ts';
 export type Searches = ReturnType<typeof createSearches>;
 
 /**
- * Searching is the most that a request can ask for: a person has one search under way in a process,
- * and all people together a few; the others wait for their turn.
+ * Searches are the most expensive requests. A process runs one search of each person at a time, and
+ * `SEARCHES` of all people together; the others wait in turn.
  */
 export function createSearches() {
   const all = createFairQueue(SEARCHES);
@@ -17,11 +17,11 @@ export function createSearches() {
 
   return {
     /**
-     * Runs a search of this person's, after those of other tabs; an older one of the same tab ends.
-     * @param tab the tab's name; empty for whoever has none
-     * @param signal aborted when nobody waits for the result any more
-     * @param search ends early, with whatever it has, when its signal is aborted
-     * @throws Problem 429 when a newer one has ended this one
+     * Runs a search after those of the person's other tabs; an older search of the same tab is aborted.
+     * @param tab the tab's name; empty for clients that have none
+     * @param signal aborted when the client has disconnected
+     * @param search returns early, with what it has found, when its signal is aborted
+     * @throws Problem 429 if a newer search aborted this one
      */
     async run<T>(
       userId: string,

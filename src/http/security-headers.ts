@@ -1,7 +1,7 @@
 /**
- * What the browser may do with our pages: load our own script, stylesheet and images, ask us and
- * send us forms, nothing else. No other script runs, and only our script's one policy makes HTML of
- * text, from wherever it may have come.
+ * Pages may load our own script, stylesheet and images, and send requests and forms to our own origin,
+ * nothing else. Trusted Types let only our script's policy `memo` turn a string into HTML, so that a
+ * text of a person cannot become a script (XSS).
  */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -17,8 +17,8 @@ const CONTENT_SECURITY_POLICY = [
 ].join('; ');
 
 /**
- * The headers that protect whoever reads an answer of ours in a browser.
- * @param https whether the browser reaches us by https, and shall do so from now on
+ * Headers that protect the people who open our responses in a browser.
+ * @param https whether browsers reach us by https, and must from now on (HSTS)
  */
 export const securityHeaders = (https: boolean): Record<string, string> => ({
   'Content-Security-Policy': CONTENT_SECURITY_POLICY,
@@ -26,8 +26,8 @@ export const securityHeaders = (https: boolean): Record<string, string> => ({
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Origin-Agent-Cluster': '?1',
   'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
-  // Other sites learn nothing. Not no-referrer: under it, forms are sent with `Origin: null`, and
-  // where `Sec-Fetch-Site` is missing (plain http, old browsers) that looks like another site.
+  // Other sites get no referrer. Not `no-referrer`: with it, forms are sent with `Origin: null`, which
+  // looks cross-site where `Sec-Fetch-Site` is missing (plain http, old browsers).
   'Referrer-Policy': 'same-origin',
   ...(https && { 'Strict-Transport-Security': 'max-age=31536000' }),
   'X-Content-Type-Options': 'nosniff',

@@ -7,13 +7,17 @@ import type { Env } from './env.ts';
 
 const NAME = 'userId';
 
-/** The different values that have a token's shape: neighbours on the host or domain may set some, too. */
+/**
+ * The distinct values of the cookie that have a token's shape. There can be several: other applications
+ * on the host or domain can set cookies of this name.
+ */
 export function readSessionTokens(c: Context<Env>): string[] {
-  return [...new Set(readCookies(c, NAME).filter((value) => TOKEN.test(value)))];
+  const tokens = readCookies(c, NAME).filter((value) => TOKEN.test(value));
+  return tokens.length > 1 ? [...new Set(tokens)] : tokens;
 }
 
 export function setSessionCookie(c: Context<Env>, config: Config, token: string): void {
-  // Cookies of memo.py, and of memo without a prefix, have the path `/`: one would be a rival.
+  // memo.py, and memo without a prefix, set the cookie with the path `/`: it could be a second session.
   if (config.prefix && readCookies(c, NAME).length > 0) {
     sendCookie(c, NAME, '', { ...cookieOptions(config), path: '/' });
   }

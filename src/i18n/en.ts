@@ -4,7 +4,7 @@ import { formatCount } from './number.ts';
 
 const CHARACTERS = formatCount(TEXT_LENGTH);
 
-/** What the pages say, in English. */
+/** All texts of the pages in English. */
 export const en: Messages = {
   title: 'memo',
   tagline: 'Write it down, find it again on any device.',

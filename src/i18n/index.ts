@@ -5,5 +5,5 @@ import { ko } from './ko.ts';
 export const MESSAGES = { ko, en };
 export type Language = keyof typeof MESSAGES;
 export const LANGUAGES: Language[] = ['ko', 'en'];
-/** Each in its own words, for whoever does not read the present one. */
+/** The name of each language in that language, for readers who do not know the current one. */
 export const LANGUAGE_NAMES = { ko: '한국어', en: 'English' };

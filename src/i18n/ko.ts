@@ -3,15 +3,15 @@ import { formatCount } from './number.ts';
 
 const CHARACTERS = formatCount(TEXT_LENGTH);
 
-/** What a time's distance is counted in. */
+/** The units of relative times. */
 export type TimeUnit = 'minute' | 'hour' | 'day' | 'week' | 'month' | 'year';
 
-/** How a language says when something was or will be. */
+/** Relative times in a language. */
 interface RelativeTimes {
   now: string;
   past(count: number, unit: TimeUnit): string;
   future(count: number, unit: TimeUnit): string;
-  /** what has a name of its own, by the count from now on: `-1 day` is yesterday */
+  /** times with a name of their own, by count and unit: `-1 day` is yesterday */
   names: Record<string, string>;
 }
 
@@ -24,7 +24,7 @@ const KOREAN_UNITS = {
   year: '년',
 };
 
-/** What the pages say, in Korean; it decides which texts there are. */
+/** All texts of the pages in Korean. The other languages have the same keys. */
 export const ko = {
   title: '메모',
   tagline: '적어 두면, 어느 기기에서든 다시 찾습니다.',
@@ -83,7 +83,7 @@ export const ko = {
     cancel: '수정 취소',
     help: '단축키 보기',
   },
-  /** what the browser's script says */
+  /** texts of the browser's script */
   script: {
     retrying: '아직 저장하지 못했습니다. 쓴 글은 이 기기에 있고, 연결되면 다시 보냅니다.',
     offline: '연결되지 않았습니다. 잠시 후 다시 시도해 주세요.',

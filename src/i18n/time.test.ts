@@ -26,7 +26,7 @@ test.each([
   expect(formatRelative('en', now - age, now)).toBe(english);
 });
 
-test('every time is said as CLDR has it', () => {
+test('all relative times have the texts of CLDR', () => {
   for (const language of LANGUAGES) {
     const cldr = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
     for (const [unit, length, most] of [

@@ -1,4 +1,4 @@
-/** All of them, one after the other, with the byte `separator` between them, if there is one. */
+/** Concatenates byte arrays, with the byte `separator` between them if it is given. */
 export function joinBytes(parts: Uint8Array[], separator?: number): Uint8Array<ArrayBuffer> {
   const gap = separator === undefined ? 0 : 1;
   let length = gap * Math.max(0, parts.length - 1);

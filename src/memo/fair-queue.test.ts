@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createFairQueue } from './fair-queue.ts';
 
-/** Asks for tasks of these people at once, and says in which order they were done. */
+/** Queues a task for each of these people at once, and returns the order of completion. */
 async function order(width: number, people: string[], signals: Record<number, AbortSignal> = {}) {
   const inTurn = createFairQueue(width);
   const done: string[] = [];
@@ -18,16 +18,16 @@ async function order(width: number, people: string[], signals: Record<number, Ab
   return { done, outcomes: outcomes.map(({ status }) => status) };
 }
 
-test('everybody’s first comes before anybody’s second, and nobody’s is left', async () => {
+test('each person’s first task runs before anyone’s second, and every task runs', async () => {
   const { done } = await order(1, ['a', 'a', 'a', 'a', 'b', 'b', 'c']);
-  // The first found nobody there.
+  // a0 starts at once, as the queue is empty.
   expect(done).toEqual(['a0', 'a1', 'b4', 'c6', 'a2', 'b5', 'a3']);
   const { done: wide } = await order(3, Array(20).fill('a').concat('b'));
   expect(wide.indexOf('b20')).toBeLessThan(6);
   expect(wide).toHaveLength(21);
 });
 
-test('a task that nobody waits for any more is not begun, and keeps nobody from theirs', async () => {
+test('an aborted task does not start, and does not delay the others', async () => {
   const leaving = new AbortController();
   const asked = order(1, ['a', 'b', 'b', 'c'], { 1: leaving.signal, 3: AbortSignal.abort() });
   leaving.abort();
@@ -36,7 +36,7 @@ test('a task that nobody waits for any more is not begun, and keeps nobody from 
   expect(outcomes).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
 });
 
-test('a task that fails gives its place to the next', async () => {
+test('the next task starts after a task that fails', async () => {
   const inTurn = createFairQueue(1);
   const failed = inTurn('a', () => Promise.reject(new Error('no')));
   const next = inTurn('b', async () => 'done');

@@ -1,10 +1,11 @@
 /**
- * A few tasks at a time; of those that wait, everybody's first comes before anybody's second: who
- * asks for one thing does not wait behind all that somebody else asks for.
- * @param width how many tasks at a time
+ * Creates a queue that runs a few tasks at a time, round robin between people: a person with one task
+ * does not wait behind all tasks of another.
+ * @param width how many tasks run at a time
+ * @returns a function that runs a person's task in its turn, and resolves or rejects as the task does
  */
 export function createFairQueue(width: number) {
-  /** whose turn is first, first */
+  /** the functions that start the waiting tasks, by person, in the order of their turns */
   const waiting = new Map<string, Set<() => void>>();
   let running = 0;
 
@@ -22,17 +23,14 @@ export function createFairQueue(width: number) {
     }
     const [person, starts] = first;
     const [start] = starts;
-    // Whoever has more is last now.
+    // If this person has more tasks, they come after everyone else's first.
     waiting.delete(person);
     waiting.set(person, starts);
     leave(person, start!);
     start!();
   }
 
-  /**
-   * Runs somebody's task when it is its turn.
-   * @param signal aborted when nobody waits for it any more: a task that has not begun rejects
-   */
+  /** @param signal aborts a task that has not begun: the promise rejects with the signal's reason */
   return async <T>(person: string, task: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
     signal?.throwIfAborted();
     if (running < width) running++;

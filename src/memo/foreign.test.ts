@@ -3,7 +3,7 @@ import { describe, expect, inject, test } from 'vitest';
 import { findIds } from './foreign.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
-/** The object's own members of that name, as a reader of JSON would find them. */
+/** The offsets of the object's own members "id". */
 const find = (json: string) => findIds(bytes(json));
 
 describe('a member named "id"', () => {
@@ -38,7 +38,7 @@ describe('a member named "id"', () => {
     expect(find(json)).toEqual([]);
   });
 
-  test('is called something else, and all else is the same to who reads it', () => {
+  test('can be renamed at the offset without an effect on the other members', () => {
     const name = fc.oneof(
       fc.constantFrom('"id"', '"\\u0069d"', '"i\\u0064"', '"\\u0069\\u0064"', '"_id"', '"a"'),
       fc.string({ unit: 'binary' }).map((it) => JSON.stringify(it)),
@@ -62,7 +62,8 @@ describe('a member named "id"', () => {
         const found = findIds(source);
         const parts = [0, ...found].map((at, i) => source.subarray(at, found[i]));
         const renamed = parts.map((part) => new TextDecoder().decode(part)).join('\0');
-        // A reviver sees names in JSON's order, but only the last of the same: so members by themselves.
+        // A reviver sees names in JSON's order, but only the last of the same: so members by
+        // themselves.
         const own = (text: string) => JSON.parse(text.replaceAll('\0', '_'));
         const { id, _id, ...others } = JSON.parse(json);
         const { _id: kept, ...same } = own(renamed);
@@ -75,7 +76,7 @@ describe('a member named "id"', () => {
     );
   });
 
-  test('is looked for in any bytes, each once', () => {
+  test('is found once in any bytes', () => {
     const piece = fc.constantFrom(...'{}[]":,\\ u0069did64'.split(''), '"id":', '\xff', '한');
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
@@ -93,9 +94,9 @@ describe('a member named "id"', () => {
     ['nothing but quotes', `{${'"'.repeat(200_000)}`],
     ['nothing but backslashes', `{"${'\\'.repeat(200_000)}`],
     ['names without a colon', `{${'"id" '.repeat(40_000)}`],
-    ['40,000 of them', `{${'"id":1,'.repeat(40_000)}`],
+    ['40,000 ids', `{${'"id":1,'.repeat(40_000)}`],
     ['brackets', `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)},"id":1}`],
-  ])('is looked for in %s without delay', (_, json) => {
+  ])('is found in %s without delay', (_, json) => {
     const source = bytes(json);
     // Not by the clock, which goes on while another process has the core.
     const before = process.cpuUsage();

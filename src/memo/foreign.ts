@@ -1,6 +1,6 @@
 /**
- * What memo.py stores in a list of memos: whatever JSON object it is sent. And what a hand in Redis
- * writes there: bytes that need not be JSON, nor UTF-8.
+ * Elements of a list of memos that memo did not write. memo.py stores whatever JSON object a client
+ * sends; manual edits in Redis may be neither JSON nor UTF-8.
  */
 
 const QUOTE = 0x22;
@@ -8,14 +8,14 @@ const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-/** All that the name "id" can be written as. */
+/** All spellings of the name "id" in JSON. */
 const ID = ['id', '\\u0069d', 'i\\u0064', '\\u0069\\u0064'];
 
 const decoder = new TextDecoder();
 
 /**
- * Where an object's own members named "id" are: for each, the number of bytes before its name, the
- * quote included. One pass over the bytes, whatever they are.
+ * Finds an object's own members named "id". One pass over any bytes.
+ * @returns for each, the number of bytes before its name, including the quote; ascending
  */
 export function findIds(json: Uint8Array): number[] {
   const found: number[] = [];
@@ -35,18 +35,20 @@ export function findIds(json: Uint8Array): number[] {
 }
 
 /**
- * Bytes that are no object as the text of a memo: a JSON string in which those beyond ASCII stand as
- * they are; nothing for an object.
+ * The JSON string of an element that is no object, to become the text of a memo. Bytes beyond ASCII
+ * stay as they are, even if they are no UTF-8.
+ * @returns undefined for an object
  */
 export function quote(element: Uint8Array): Uint8Array | undefined {
   if (element[skipSpace(element, 0)] === OPEN_BRACE) return undefined;
-  // biome-ignore-start lint/style/noRestrictedGlobals: of bytes, ioredis sends none but Buffers.
+  // biome-ignore-start lint/style/noRestrictedGlobals: the only byte arrays that ioredis sends are
+  //   Buffers.
   const text = Buffer.from(element.buffer, element.byteOffset, element.length).toString('latin1');
   return Buffer.from(JSON.stringify(text), 'latin1');
   // biome-ignore-end lint/style/noRestrictedGlobals: as above
 }
 
-/** The index of the quote that ends a string, or where the bytes end. */
+/** The index of the quote that ends a string, at least the length if there is none. */
 function findQuote(json: Uint8Array, at: number): number {
   while (at < json.length && json[at] !== QUOTE) at += json[at] === BACKSLASH ? 2 : 1;
   return at;

@@ -1,6 +1,6 @@
-/** A person as Naver names them. */
+/** A person with an account at Naver. */
 export interface Person {
-  /** Naver's id for this person and this application: opaque */
+  /** Naver's id for this person and this application; opaque */
   id: string;
   name: string;
 }

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { createSearch } from './search.ts';
 
-/** Where the words are. */
+/** The ranges of the words. */
 function find(query: string, text: string) {
   const finding = createSearch(query)!.find(text);
   for (;;) {
@@ -12,7 +12,7 @@ function find(query: string, text: string) {
   }
 }
 const finds = (query: string, text: string) => createSearch(query)?.matches(text);
-/** The text with what was found in brackets. */
+/** The text with its matches in brackets. */
 const mark = (query: string, text: string) => {
   let marked = '';
   let end = 0;
@@ -76,7 +76,7 @@ test.each([
   expect(finds(query, text)).toBe(false);
 });
 
-test('a query of nothing but white space is no search', () => {
+test('a query of white space only is no search', () => {
   for (const query of ['', '  ', '\n\u3000']) expect(createSearch(query)).toBeUndefined();
 });
 
@@ -100,7 +100,7 @@ test('the first ten words of a query are required, and further words are ignored
   expect(finds([...words.slice(1), 'missing'].join(' '), text)).toBe(false);
 });
 
-/** A query, and a text that is many times the same and then its end. */
+/** A query, and a text of `count` times the same unit and an end. */
 interface LongSearch {
   query: string;
   unit: string;
@@ -109,9 +109,9 @@ interface LongSearch {
 }
 
 /**
- * Searches in a process of its own, which the system ends after ten seconds of CPU time: here, nothing
- * could interrupt a loop that does not end. The clock goes on while another process has the core.
- * @returns for each search that came to its end, whether the text matches, and where the words are
+ * Searches in a child process with a limit of ten seconds of CPU time: an endless loop in this process
+ * could not be interrupted, and the clock goes on while another process has the core.
+ * @returns for each completed search, whether the text matches, and the ranges of the words
  */
 async function searchInProcess(searches: LongSearch[]): Promise<unknown[]> {
   const script = `
@@ -133,12 +133,12 @@ async function searchInProcess(searches: LongSearch[]): Promise<unknown[]> {
     process.execPath,
     ...args,
     JSON.stringify(searches),
-  ]).catch((error: { stdout: string }) => error); // with what it had said by then
+  ]).catch((error: { stdout: string }) => error); // with its output until then
   const lines = stdout.split('\n').filter((line) => line !== '');
   return lines.map((line) => JSON.parse(line));
 }
 
-test('a long text is searched for long words within ten seconds of work', async () => {
+test('a long text is searched for long words within ten seconds of CPU time', async () => {
   const queries = ['가'.repeat(100), 'ㄱ'.repeat(100), '(a+)+$', '간'.repeat(99), 'ㄳ'.repeat(60)];
   const found = await searchInProcess(
     queries.map((query) => ({ query, unit: '가', count: 20_000 })),
@@ -148,7 +148,7 @@ test('a long text is searched for long words within ten seconds of work', async 
   expect(found).toEqual([everywhere, everywhere, nowhere, nowhere, nowhere]);
 });
 
-test('a text of nothing but marks in the wrong order is searched within ten seconds of work', async () => {
+test('a text of unordered combining marks only is searched within ten seconds of CPU time', async () => {
   const units = ['\u0316\u0301', '\u0f71\u0f72\u0301', '\uff9e\u0334'];
   const found = await searchInProcess(
     units.map((unit) => ({ query: '끝', unit, count: 150_000, end: '끝' })),

@@ -1,9 +1,9 @@
 /**
- * Search in memos: substrings, all words required, without regard to case and width (NFKC), and
- * Hangul as one types it:
+ * Search in memos. A memo matches if it contains all words of the query as substrings, regardless of
+ * case and width (NFKC). Hangul also matches as it is typed:
  * - initial consonants: `ㅈㅂㄱ` finds 장보기
- * - a last syllable that is still being typed: `장보`, `장복` and `장볼` all find 장보기, because the
- *   final consonant may belong to the next syllable, or be about to be corrected
+ * - an unfinished last syllable: `장보`, `장복` and `장볼` find 장보기, because the final consonant may
+ *   belong to the next syllable, or be about to be corrected
  */
 import {
   canBeChoseong,
@@ -17,24 +17,25 @@ import { createPause } from './yielding.ts';
 
 const SYLLABLE = /^[가-힣]$/;
 const JAMO = /^[\u3131-\u318e]$/;
-const INITIAL_STEP = 588; // syllables that begin with the same consonant
-const FINAL_STEP = 28; // syllables that begin with the same consonant and vowel
+const INITIAL_STEP = 588; // code points of syllables with the same initial consonant
+const FINAL_STEP = 28; // code points of syllables with the same initial consonant and vowel
 
-/** Whether a text has every word of a search. */
+/** Whether a text contains every word of a search. */
 export type MatchText = (text: string) => boolean;
 
 export interface Search {
   matches: MatchText;
   /**
-   * Where in a text the words are: [start, end) in UTF-16 code units, ascending, with gaps between.
-   * A long text takes its time: it yields now and then, so that others can have their turn.
+   * Finds the words in a text: ranges [start, end) in UTF-16 code units, ascending and not adjacent. A
+   * generator, so that the caller can pause in a long text.
    */
   find(text: string): Generator<'', [start: number, end: number][]>;
 }
 
 /**
- * @param query at most `QUERY_LENGTH`
- * @returns undefined when it has no words
+ * Creates a search.
+ * @param query at most QUERY_LENGTH code points; words after the first QUERY_WORDS are ignored
+ * @returns undefined if the query has no words
  */
 export function createSearch(query: string): Search | undefined {
   const words = query
@@ -57,7 +58,7 @@ export function createSearch(query: string): Search | undefined {
         const start = starts[index]!;
         const end = ends[index + match.length - 1]!;
         const last = found.at(-1);
-        // One character can fold to several, and be found more than once; neighbours are one mark.
+        // A character that folds to several can match more than once; adjacent matches become one mark.
         if (last && start <= last[1]) last[1] = Math.max(last[1], end);
         else found.push([start, end]);
       }
@@ -68,11 +69,11 @@ export function createSearch(query: string): Search | undefined {
 
 /**
  * Searches a list of memos page by page.
- * @param readPage reads memos older than the id `before`, newest first
- * @param limit memos; fewer are found when they are very long
- * @param before an id; undefined: from the newest on
- * @param signal ends the search early, with what was found until then
- * @returns what matches, and the cursor to go on from when more may match
+ * @param readPage reads memos with ids below `before`, newest first
+ * @param limit the maximum number of memos; fewer are returned if they are very long
+ * @param before an id; undefined: starts with the newest memo
+ * @param signal ends the search early with the memos found so far
+ * @returns the matching memos, and in `next` the cursor of the next page if more may match
  */
 export async function searchPages(
   readPage: (limit: number, before?: number) => Promise<MemoPage>,
@@ -84,7 +85,7 @@ export async function searchPages(
   const found: MemoBytes[] = [];
   let length = 0;
   let cursor = before;
-  // A common word is found among the newest memos: then a search reads no more than a page.
+  // A common word occurs among the newest memos: then the search reads only a page.
   let chunk = limit + 1;
   const pause = createPause();
   do {
@@ -96,7 +97,7 @@ export async function searchPages(
         if (found.length === limit || length > REPLY_BYTES) {
           return { memos: found, next: idOf(found.at(-1)!) };
         }
-        // A copy: a view would keep the whole chunk of the socket that it came with, 64 KB.
+        // A copy: a view would keep the whole 64 KB that the socket read at once.
         found.push(new Uint8Array(memo));
         length += text.length;
       }
@@ -109,23 +110,23 @@ export async function searchPages(
 }
 
 /**
- * More marks on one character than any script puts there (UAX #15 §13 allows 30). Half-width ﾞ and ﾟ
- * become marks.
+ * More combining marks on one character than any language uses (UAX #15 §13: Stream-Safe Text Format
+ * allows 30). NFKC turns half-width ﾞ and ﾟ into marks.
  */
 const MARKS = /([\p{M}ﾞﾟ]{30})/u;
 
-/** Texts are compared in this form. Jamo that stand alone become initial consonants or vowels. */
+/** The form in which texts are compared. NFKC turns standalone jamo into initials or vowels. */
 function fold(text: string): string {
-  // In parts: putting marks in order takes time with the square of how many there are in a row.
+  // In parts: normalizing takes time quadratic in the number of consecutive marks.
   const parts = text.length < 1000 ? [text] : text.split(MARKS);
   const composed = parts.map((part) => part.normalize('NFKC'));
-  // The final sigma depends on what follows it, so a letter alone would not find itself.
+  // Lower case has two sigmas, and ς depends on the next letter: a query would not match inside a word.
   return composed.join('').toLowerCase().replaceAll('ς', 'σ');
 }
 
 /**
- * The folded text, and for each of its code units where in the original its character starts and
- * ends. Folding goes by what one sees as a character, so that none is split.
+ * The folded text, and for each of its code units the start and end of its character in the original
+ * text. Folds characters with their marks, so that no match splits one.
  */
 function* foldWithOrigins(
   text: string,
@@ -147,19 +148,19 @@ function* foldWithOrigins(
   return { folded, starts, ends };
 }
 
-/** Runs of what folds to itself or to small letters, one to one; else, what one sees as a character. */
+/** A run of characters that fold one to one, or a single character with its marks. */
 const CHARACTERS = /(?<plain>[\n -~가-힣]+)(?![\p{M}ﾞﾟ])|[\u1100-\u11ff]+|.[\p{M}ﾞﾟ]*/gsu;
 
-/** The source of a regular expression for a folded text. */
+/** The source of a regular expression that matches a word in a folded text. */
 function wordPattern(word: string): string {
-  // Jamo are kept apart from each other: NFKC would make syllables of them.
+  // Jamo are not folded together: NFKC would combine them to syllables.
   const characters = [...word].flatMap((c) => (JAMO.test(c) ? [c] : [...fold(c)]));
   return composed(characters)
     .map((c, i, all) => characterPattern(c, i === all.length - 1, all.length))
     .join('');
 }
 
-/** Decomposed syllables (as macOS writes file names) put together, jamo left alone. */
+/** Composes decomposed syllables (macOS writes file names so), but not standalone jamo. */
 function composed(characters: string[]): string[] {
   return characters
     .join('')
@@ -173,7 +174,7 @@ function characterPattern(character: string, last: boolean, length: number): str
   return literal(character);
 }
 
-/** A consonant alone is itself or any syllable's initial; ㄳ is what typing ㄱ and ㅅ leaves. */
+/** A consonant matches itself and syllables that begin with it; ㄳ also matches such of ㄱ and ㅅ in a row. */
 function jamoPattern(jamo: string): string {
   const parts = [...disassemble(jamo)];
   if (!parts.every((part) => canBeChoseong(part))) return literal(fold(jamo));
@@ -189,7 +190,7 @@ function unfinishedPattern(syllable: string, correctable: boolean): string {
   if (!parts) return literal(syllable);
   const { choseong, jungseong, jongseong } = parts;
   if (jongseong === '') {
-    // 고 may become 과, 괘 and 괴: the vowels that are typed by going on from ㅗ follow it directly.
+    // 고 may become 과, 괘 or 괴: the vowels that continue ㅗ have the next code points.
     const more: Record<string, number> = { ㅗ: 4, ㅜ: 4, ㅡ: 2 };
     return `[${rangeFrom(syllable, FINAL_STEP * (more[jungseong] ?? 1))}]`;
   }
@@ -198,7 +199,7 @@ function unfinishedPattern(syllable: string, correctable: boolean): string {
   const open = combineCharacter(choseong, jungseong, finals.slice(0, -1).join(''));
   const alternatives = [literal(syllable)];
   if (finals.length === 1) {
-    // 달 may become 닭 and its like, which follow it directly up to the next single final.
+    // 달 may become 닭, 닮 …: finals that continue ㄹ.
     const next = combineCharacter(choseong, jungseong);
     const codes = Array.from({ length: FINAL_STEP }, (_, i) =>
       String.fromCodePoint(next.codePointAt(0)! + i),

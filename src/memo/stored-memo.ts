@@ -1,31 +1,31 @@
 /**
- * The JSON that a memo is stored as. A memo is `{"id":…,"text":…}` and optionally "edited", "pin",
- * "key", "deleted"; other members are kept as they were written. "id" comes first.
+ * The JSON of a stored memo: `{"id":…,"text":…}` with optional "edited", "pin", "key" and "deleted";
+ * other members are kept as they were written. "id" comes first.
  */
 import { joinBytes } from './bytes.ts';
 
 /**
- * A stored memo. The store returns a single memo as a string and many memos as their bytes, because
- * most of those go on to the wire without being decoded.
+ * A stored memo. The store returns a single memo as a string, but lists of memos as bytes: most of
+ * these go into the response without being decoded (docs/decisions/0002-memos-as-bytes.md).
  */
 export type StoredMemo = string | MemoBytes;
 
 /** A stored memo as UTF-8. */
 export type MemoBytes = Uint8Array;
 
-/** What the application reads of a stored memo. */
+/** The members of a stored memo that the application reads. */
 export interface Memo {
-  /** creation time in µs, or a small number where nothing dates a memo of memo.py's */
+  /** creation time in µs, or a small number for a memo of memo.py's (see FIRST_DATE) */
   id: number;
   text: string;
-  /** µs */
+  /** time of the last change of the text, in µs */
   edited?: number;
-  /** µs; only in the trash */
+  /** time of the deletion, in µs; only in the trash */
   deleted?: number;
   pin: boolean;
 }
 
-/** Some of many memos, newest first, and the cursor of those that follow. */
+/** A page of memos, newest first, and the cursor of the next page; undefined on the last one. */
 export interface MemoPage {
   memos: MemoBytes[];
   next?: number;
@@ -35,27 +35,27 @@ export interface MemoPage {
 export const joinMembers = (memos: Uint8Array[]) => joinBytes(memos, COMMA);
 
 const COMMA = 0x2c;
-// Keeps a BOM, as the client does that makes strings of what it reads.
+// Keeps a BOM, as ioredis does when it decodes strings.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 const encoder = new TextEncoder();
-/** Bytes of a text as UTF-8. */
+/** The length of a text in bytes of UTF-8. */
 export const countBytes = (text: string) => encoder.encode(text).length;
 
-/** A stored memo's JSON; what is no UTF-8 becomes U+FFFD. */
+/** The JSON of a stored memo; bytes that are no UTF-8 become U+FFFD. */
 export const jsonOf = (stored: StoredMemo) =>
   typeof stored === 'string' ? stored : decoder.decode(stored);
 
-/** The id in front of a stored memo. */
+/** The id of a stored memo, NaN if memo.py wrote it and it has none yet. */
 export function idOf(stored: StoredMemo): number {
-  // All of the id and a little more: most of what is long need not be decoded.
+  // Decodes no more than the longest id needs.
   const start = jsonOf(stored.slice(0, 40));
   return Number(/^\{"id":(\d+)/.exec(start)?.[1]);
 }
 
 /**
- * Reads a stored memo, whoever wrote it: members of an unexpected type count as missing, and what
- * has no text is shown as it is stored.
+ * Reads a stored memo, also one that memo did not write: members of an unexpected type count as
+ * missing, and without "text" the text is the JSON itself.
  */
 export function parseMemo(stored: StoredMemo): Memo {
   const json = jsonOf(stored);
@@ -69,25 +69,30 @@ export function parseMemo(stored: StoredMemo): Memo {
   };
 }
 
-/** The members of a JSON object; none of anything else, which only a hand in Redis writes. */
+/** Whether a value of JSON is an object. */
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The members of a JSON object; none if the source is anything else. */
 export function parseObject(json: string): Record<string, unknown> {
   try {
-    return Object(JSON.parse(json));
+    const value: unknown = JSON.parse(json);
+    return isRecord(value) ? value : {};
   } catch {
     return {};
   }
 }
 
-/** The version of a memo's text: changes with every edit, and only then. */
+/** The version of a memo's text, in µs: changes with every edit of the text, and only then. */
 export function versionOf(memo: Memo): number {
   return memo.edited ?? memo.id;
 }
 
-/** Values as JSON source; undefined takes the member out. */
+/** JSON sources of values by name; undefined removes the member. */
 export type MemberSources = Map<string, string | undefined>;
 
 /**
- * Sets members of a JSON object in its source text. The others keep their exact source, which
+ * Sets members of a JSON object in its source. The other members keep their exact source, which
  * parsing and printing would change (numbers beyond 2^53, `1.0`, repeated names).
  */
 export function setMembers(json: string, members: MemberSources): string {
@@ -105,7 +110,7 @@ export function setMembers(json: string, members: MemberSources): string {
   return `{${sources.join(',')}}`;
 }
 
-/** Top-level members of a JSON object: the sources of name and value. */
+/** The sources of name and value of each top-level member of a JSON object. */
 function membersOf(json: string): [name: string, value: string][] {
   const members: [string, string][] = [];
   let depth = 0;

@@ -3,14 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { createSearch } from './search.ts';
 import { parseText, setTask } from './text.ts';
 
-/** Where a search finds something. */
+/** The ranges that a search finds. */
 function find(query: string, text: string): [start: number, end: number][] {
   const finding = createSearch(query)?.find(text);
   for (let step = finding?.next(); step; step = finding?.next()) if (step.done) return step.value;
   return [];
 }
 
-/** The tokens of a text in short: links as <…>, tags as {…}, marks as […]. */
+/** The tokens of a text in short notation: links as <…>, tags as {…}, marks as […]. */
 const show = (text: string, query = '') =>
   [...parseText(text, find(query, text))]
     .map(({ done, tokens }) => {
@@ -53,7 +53,7 @@ describe('parseText', () => {
     );
   });
 
-  test('gives every character of a text once, but for the boxes of tasks', () => {
+  test('returns every character of a text once, except the boxes of tasks', () => {
     const piece = fc.constantFrom(
       '- [ ] ',
       '#tag',
@@ -92,7 +92,7 @@ describe('setTask', () => {
     expect(setTask(text, 2, false)).toBe('할 일\n- [ ] 하나\n- [ ] 둘');
     expect(setTask(text, 2, true)).toBe(text);
   });
-  test('gives nothing for a line that has no task', () => {
+  test('returns undefined for a line without a task', () => {
     for (const line of [0, 3, -1, 1.5]) expect(setTask(text, line, true)).toBeUndefined();
   });
 });

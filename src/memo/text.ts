@@ -1,4 +1,4 @@
-/** A memo's text as the page shows it: lines, tasks, links and tags. */
+/** Splits a memo's text for the page: lines, tasks, links and tags. */
 
 export type Token =
   | { kind: 'text'; text: string; marked: boolean }
@@ -6,11 +6,11 @@ export type Token =
   | { kind: 'tag'; tag: string; parts: { text: string; marked: boolean }[] };
 
 export interface Line {
-  /** undefined: not a task */
+  /** whether the task is done; undefined: the line is no task */
   done?: boolean | undefined;
-  /** where its tokens begin in the text */
+  /** index in the text at which the tokens begin, in UTF-16 code units */
   start: number;
-  /** in order, once */
+  /** can be iterated once */
   tokens: Iterable<Token>;
 }
 
@@ -18,16 +18,16 @@ type Range = [start: number, end: number];
 
 const TASK = /^(\s*[-*] \[)([ xX])(\] )/;
 
-/** An address ends before white space and what encloses or follows it in a sentence. */
+/** A link ends before white space, quotes and brackets, and before punctuation of the sentence. */
 const LINK = /\bhttps?:\/\/[^\s<>"'`“”‘’「」『』【】]+/gu;
 const AFTER_LINK = /[.,;:!?…·\p{Pe}\p{Pf}]/u;
-/** A tag begins a word: `a#b` and an address's fragment have none. */
+/** A tag begins a word: `a#b` and the fragment of a URL contain none. */
 const TAG = /(?<![\p{L}\p{N}_#&/])#[\p{L}\p{N}\p{M}_-]{1,50}/gu;
 
 /**
- * Splits a text into lines, and those into what is shown, one line at a time: whoever shows no more
- * need not have the rest split.
- * @param marks where the search found something, ascending
+ * Splits a text into lines, and lines into tokens. A generator, so that a card that shows only some
+ * of the lines does not split the others.
+ * @param marks the ranges that a search has found, ascending
  */
 export function* parseText(text: string, marks: Range[] = []): Generator<Line> {
   let offset = 0;
@@ -42,8 +42,9 @@ export function* parseText(text: string, marks: Range[] = []): Generator<Line> {
 }
 
 /**
- * The text with the task on one line done or not.
- * @returns undefined when there is no task on that line
+ * Ticks or unticks the task on a line.
+ * @param line counted from 0
+ * @returns the new text; undefined if there is no task on the line
  */
 export function setTask(text: string, line: number, done: boolean): string | undefined {
   const lines = text.split('\n');
@@ -55,17 +56,17 @@ export function setTask(text: string, line: number, done: boolean): string | und
 
 function parseLine(text: string, range: Range, marks: Range[]): Iterable<Token> {
   const line = text.slice(...range);
-  // Most lines are: the rest of this takes several times as long.
+  // Most lines are plain; finding tokens takes several times as long.
   const isPlain = marks.length === 0 && !line.includes('#') && !line.includes('http');
   return isPlain ? [{ kind: 'text', text: line, marked: false }] : findTokens(text, range, marks);
 }
 
-/** The tokens of one line, as they are asked for: a hostile line has thousands. */
+/** Finds the tokens of a line. A generator, because an attacker's line has thousands. */
 function* findTokens(text: string, [from, to]: Range, marks: Range[]): Generator<Token> {
   const line = text.slice(from, to);
   let end = 0;
   const cut = (range: Range) => split(text, [from + range[0], from + range[1]], marks);
-  // Lists, not generators: those took a quarter of the time of a page with links and tags.
+  // Arrays, because nested generators took a quarter of the time of a page with links and tags.
   const showUntil = (next: number): Token[] => {
     const parts = cut([end, next]);
     end = next;
@@ -81,7 +82,7 @@ function* findTokens(text: string, [from, to]: Range, marks: Range[]): Generator
   let link = links.next().value;
   for (const { 0: match, index } of line.includes('#') ? line.matchAll(TAG) : []) {
     for (; link && link[0] <= index; link = links.next().value) yield* showLink(link);
-    // A tag ends where an address begins, and there is none inside of one.
+    // A tag ends where a link begins, and a link contains no tag.
     const stop = Math.min(index + match.length, link ? link[0] : line.length);
     if (index < end || stop - index < 2) continue;
     yield* showUntil(index);
@@ -100,7 +101,7 @@ function* findLinks(line: string): Generator<Range, undefined> {
   }
 }
 
-/** Without the sentence's punctuation, but with a bracket that was opened within the address. */
+/** A URL without the punctuation of the sentence, but with a closing bracket that was opened inside. */
 function trimLink(match: string): string {
   let end = match.length;
   while (AFTER_LINK.test(match[end - 1]!)) end--;
@@ -110,7 +111,7 @@ function trimLink(match: string): string {
   return match.slice(0, end);
 }
 
-/** A range of the text, cut where marks begin and end. */
+/** Splits a range of the text where marks begin and end. */
 function split(text: string, [from, to]: Range, marks: Range[]) {
   if (marks.length === 0) return from < to ? [{ text: text.slice(from, to), marked: false }] : [];
   const parts: { text: string; marked: boolean }[] = [];

@@ -1,26 +1,28 @@
 /**
  * Cooperative scheduling of long work. All long work of the process together runs for at most
- * `SLICE_MS`, then yields for some rounds of the event loop, however many requests take part. A
- * server that is busy for seconds answers nobody, and mistakes its own delay for a dead Redis.
+ * SLICE_MS, then yields for some rounds of the event loop, however many requests take part. Otherwise
+ * a process that is busy for seconds would serve no other request, and take its own delay for a dead
+ * Redis.
  *
- * Work that has not yielded yet goes before work that has, because the latter is long: a short page
- * does not wait behind a hundred long ones. Every fourth slice goes to long work, so that it ends.
+ * Work that has not yielded yet goes first, because work that has yielded is long: a short page does
+ * not wait behind a hundred long ones. Every fourth slice goes to long work, so that it makes
+ * progress.
  */
 import { SLICE_MS } from './bounds.ts';
 
 const waiting = { short: [] as (() => void)[], long: [] as (() => void)[] };
 let slices = 0;
-/** When the present slice ends, in ms; 0: there is none. */
+/** The end of the current slice, in ms of `performance.now()`; 0: no slice is running. */
 let sliceEnd = 0;
 
 /**
- * Rounds of the event loop between two slices. libuv accepts one new connection a round: behind
- * hundreds of connections with long work, a client would wait for a slice of each. An idle round takes
- * 2 µs.
+ * Rounds of the event loop between two slices. libuv accepts one connection per round: with one round
+ * between slices, a new client would wait one slice for each connection that is accepted before its
+ * own. An idle round takes 2 µs.
  */
 const ROUNDS_BETWEEN = 32;
 
-/** Runs after pending events; `setImmediate`, where it exists, without a timer's millisecond. */
+/** Runs after pending events. `setImmediate`, where it exists, saves the 1 ms of a timer. */
 const nextRound: (callback: () => void) => unknown = globalThis.setImmediate ?? setTimeout;
 
 function beginSlice(): void {
@@ -43,9 +45,10 @@ function endSlice(): void {
 }
 
 /**
- * For work in many pieces: call the returned function between them, and await what it returns.
- * @param hasLeft whether the client has disconnected: then the pause rejects, which ends the work
- * @returns a function that returns a promise when the slice is over, else undefined
+ * Creates a pause for work in many pieces: call the returned function between pieces, and await its
+ * promise.
+ * @param hasLeft whether the client has disconnected: then the promise rejects, which ends the work
+ * @returns a function that returns a promise if the slice is over, else undefined
  */
 export function createPause(hasLeft = () => false): () => Promise<void> | undefined {
   let queue = waiting.short;
@@ -59,13 +62,13 @@ export function createPause(hasLeft = () => false): () => Promise<void> | undefi
   };
 }
 
-/** For a single long piece of work: resolves when a slice begins for it. */
+/** For work in a single long piece: resolves when its slice begins. */
 export function yieldNow(): Promise<void> {
   if (sliceEnd === 0) beginSlice();
   return new Promise((resolve) => waiting.long.push(resolve));
 }
 
-/** Joins pieces to one string, with a pause between them where one is due. */
+/** Concatenates strings, and pauses between them when `pause` is due. */
 export async function joinYielding(
   pieces: Iterable<string>,
   pause: () => Promise<void> | undefined,

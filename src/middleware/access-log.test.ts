@@ -4,14 +4,14 @@ import { createTestApp, ORIGIN } from '../testing/app.ts';
 
 const JSON_ACCEPTED = { Accept: 'application/json' };
 
-/** The lines of the log, a few fields of each, undefined where a line has none. */
+/** Some fields of each line of the log; undefined where a line lacks one. */
 const read = (log: string[]) =>
   log.map((line) => {
     const { method, path, status, reason, event, person } = JSON.parse(line);
     return { method, path, status, reason, event, person };
   });
 
-test('a refused request says which check refused it', async () => {
+test('the log line of a refused request names the check that refused it', async () => {
   const { app, log, logIn } = createTestApp({
     env: { WRITES_PER_MINUTE: '1', LOGINS_PER_MINUTE: '1' },
   });
@@ -38,7 +38,7 @@ test('a refused request says which check refused it', async () => {
   }
 });
 
-test('one person can be followed, but for what they read, without knowing who it is', async () => {
+test('log lines name the person by a pseudonym only, and not at all for successful reads', async () => {
   const { log, logIn } = createTestApp({ env: { TRUST_PROXY: '1' } });
   const [me, other] = [await logIn(undefined, '김비밀'), await logIn()];
   const phone = await logIn(me.id);
@@ -58,20 +58,20 @@ test('one person can be followed, but for what they read, without knowing who it
   }
 });
 
-test('a path is logged up to 200 characters, so that long ones do not push others out', async () => {
+test('the log cuts paths to 200 characters', async () => {
   const { app, log } = createTestApp();
   const paths = [
     [`/${'x'.repeat(199)}`, `/${'x'.repeat(199)}`],
     [`/${'x'.repeat(200)}`, `/${'x'.repeat(199)}…`],
     [`/${'x'.repeat(15_000)}`, `/${'x'.repeat(199)}…`],
-    // A character of two halves, in the middle of which it would end.
+    // A surrogate pair that the cut would split.
     [`/${'x'.repeat(198)}😀`, `/${'x'.repeat(198)}…`],
   ];
   for (const [path] of paths) await app.request(path!);
   expect(read(log).map(({ path }) => path)).toEqual(paths.map(([, logged]) => logged));
 });
 
-test('health checks that succeed are logged at debug, whoever asks, and others as all requests', async () => {
+test('successful health checks, and no other requests, are logged at debug', async () => {
   const { app, log } = createTestApp({ env: { PUBLIC_URL: `${ORIGIN}/memo` } });
   const checks = ['/healthz', '/readyz', '/memo/healthz', '/memo/readyz'];
   for (const path of checks) expect((await app.request(path)).status).toBe(200);
@@ -100,7 +100,7 @@ test('health checks that succeed are logged at debug, whoever asks, and others a
   ]);
 });
 
-test('the end of sessions is told, and by whom', async () => {
+test('the log tells when sessions are ended, and by which person', async () => {
   const { log, logIn } = createTestApp();
   const me = await logIn();
   const phone = await logIn(me.id);
@@ -110,9 +110,9 @@ test('the end of sessions is told, and by whom', async () => {
   log.length = 0;
   const headers = { Origin: ORIGIN };
   await me.post(action, {}, headers);
-  await me.post(action, {}, headers); // there is none any more
+  await me.post(action, {}, headers); // ended already
   await me.post('/sessions/end', {}, headers);
-  await phone.post('/logout', {}, headers); // nobody is logged in there
+  await phone.post('/logout', {}, headers); // ended already
   const person = pseudonymOf(me.id);
   expect(read(log).map(({ event, person }) => [event, person])).toEqual([
     ['session-ended', person],

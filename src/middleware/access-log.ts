@@ -5,10 +5,10 @@ import { isSafe } from '../http/methods.ts';
 import { LOGGED_PATH_LENGTH } from '../memo/bounds.ts';
 
 /**
- * Gives each request an id and logs one line for it: what was asked, what came of it, and whose session
- * it was, by a pseudonym. The path is logged without its query, which holds codes and states at login;
- * headers, cookies, bodies and the address are not logged. Successful health checks are logged at
- * `debug`: the image asks itself every ten seconds, and so does each balancer.
+ * Gives each request an id and logs one line for it: method, path, status, and the person's pseudonym.
+ * Not logged are the query, which holds codes and states at login, and headers, cookies, bodies and
+ * addresses. Successful health checks are logged at `debug`, because the container and each load
+ * balancer send one every ten seconds.
  */
 export function accessLog(log: Log) {
   return createMiddleware<Env>(async (c, next) => {
@@ -17,7 +17,7 @@ export function accessLog(log: Log) {
     await next();
     const { status } = c.res;
     const event = c.get('securityEvent');
-    // Reading that succeeds is the most frequent, and nobody's business.
+    // The log does not tell who read what.
     const isPlain = isSafe(c.req.method) && status < 400 && !event;
     const fields = {
       id: c.get('requestId'),
@@ -35,7 +35,7 @@ export function accessLog(log: Log) {
   });
 }
 
-/** Cut, because long paths would push other requests out of the log; not between two surrogates. */
+/** Long paths would push other requests out of the log. A surrogate pair is not cut in two. */
 function shorten(path: string): string {
   if (path.length <= LOGGED_PATH_LENGTH) return path;
   return `${path.slice(0, LOGGED_PATH_LENGTH).replace(/[\ud800-\udbff]$/, '')}…`;

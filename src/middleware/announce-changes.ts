@@ -4,12 +4,12 @@ import { isSafe } from '../http/methods.ts';
 import { tabOf } from '../http/tab.ts';
 import type { Changes } from '../store/changes.ts';
 
-/** Tells a person's open pages of every request of theirs that has changed something. */
+/** Tells a person's open pages of each request of theirs that has changed something. */
 export function announceChanges(changes: Changes) {
   return createMiddleware<Env>(async (c, next) => {
     await next();
     const hasChanged = !isSafe(c.req.method) && c.res.status < 400;
-    // Not awaited: whoever made the change need not wait for it.
+    // Not awaited: the response need not wait for it.
     if (hasChanged) void changes.publish(c.get('reader').userId, tabOf(c));
   });
 }

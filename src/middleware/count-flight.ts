@@ -11,7 +11,7 @@ export function countFlight(flights: Flights) {
     outgoing?.once('close', () => flight.close());
     await next();
     flight.endWork();
-    // Without Node's adapter nothing tells when the response was taken.
+    // Without Node's adapter there is no event for a response that was taken.
     if (!outgoing) flight.close();
   });
 }

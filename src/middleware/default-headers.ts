@@ -10,16 +10,15 @@ import { securityHeaders } from '../http/security-headers.ts';
 export function defaultHeaders(https: boolean, shutdown: AbortSignal) {
   const common = {
     ...securityHeaders(https),
-    // Whatever does not say otherwise is about a person.
+    // A response is about a person unless its route says otherwise.
     'Cache-Control': 'private, no-store',
   };
+  const ofFragments = { ...common, 'Memo-Fragment': 'true' };
   return createMiddleware<Env>(async (c, next) => {
-    const headers: Record<string, string> = { ...common };
-    // The script tells a fragment of ours from a page that a balancer or proxy answers in our place.
-    if (c.req.header('HX-Request') === 'true') headers['Memo-Fragment'] = 'true';
-    c.set('headers', headers);
+    // Tells the script that this is our fragment, not an error page of a load balancer or proxy.
+    c.set('headers', c.req.header('HX-Request') === 'true' ? ofFragments : common);
     await next();
-    // Tells a balancer not to use the connection again.
+    // Load balancers must not reuse the connection.
     if (shutdown.aborted) c.res.headers.set('Connection', 'close');
   });
 }

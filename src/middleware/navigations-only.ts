@@ -3,10 +3,10 @@ import type { Env } from '../http/env.ts';
 import { Problem } from '../http/problem.ts';
 
 /**
- * Refuses requests that are no navigation of a tab (https://www.w3.org/TR/fetch-metadata/): pictures,
- * frames, scripts and prefetches of `/login`, which any site can put on its pages, would use up the
- * logins of the reader's address. It has to come before the rate limiter. Old browsers and programs
- * send none of these headers, and pass.
+ * Refuses requests that are not navigations of a tab (https://www.w3.org/TR/fetch-metadata/). Any site
+ * can embed `/login` as an image, frame, script or prefetch, which would use up the login limit of its
+ * visitors' addresses. So this comes before the rate limiter. Old browsers and programs send none of
+ * these headers, and pass.
  */
 export function navigationsOnly() {
   return createMiddleware<Env>((c, next) => {
@@ -16,10 +16,10 @@ export function navigationsOnly() {
       (mode === undefined || mode === 'navigate') &&
       (destination === undefined ||
         destination === 'document' ||
-        // What Chromium sends when a service worker on the host passes a navigation on. Other sites
-        // cannot: only a worker of our own origin sees navigations to it.
+        // Chromium sends this when a service worker forwards a navigation. Other sites cannot: only
+        // a worker of our own origin handles navigations to it.
         (destination === 'empty' && mode === 'navigate'));
-    // A page that is prefetched or prerendered may never be looked at.
+    // A page that is prefetched or prerendered may never be shown.
     if (!navigates || c.req.header('Sec-Purpose') !== undefined) {
       throw new Problem('bad-request');
     }

@@ -7,8 +7,8 @@ import { createStaticContexts, THEMES } from '../http/page-context.ts';
 import { LANGUAGES } from '../i18n/index.ts';
 
 /**
- * Sets `page` and its `compressor`: the context of pages, in the language and theme that the browser's cookies name, else
- * in its own language.
+ * Sets `page`, with the language and theme of the browser's cookies or else the language that it
+ * prefers, and `compressor`.
  */
 export function pageContext({
   config,
@@ -25,7 +25,7 @@ export function pageContext({
       'ko';
     const theme = THEMES.find((it) => it === chosenTheme) ?? 'auto';
     const context = contexts[language][theme];
-    // Spelled out: spreading the context is slower than all else that is done here.
+    // Spelled out: spreading `context` is slower than the rest of this middleware.
     c.set('page', {
       language,
       t: context.t,

@@ -1,4 +1,4 @@
-import type { Context } from 'hono';
+import { Hono } from 'hono';
 import { describe, expect, test } from 'vitest';
 import { clientAddress } from '../http/client-address.ts';
 import type { Env } from '../http/env.ts';
@@ -11,8 +11,8 @@ const from = (address: string, headers: Record<string, string> = {}) => ({
   env: { incoming: { socket: { remoteAddress: address } } },
 });
 
-describe('how often something may be done', () => {
-  test('half of a minute’s at once, then one after the other, however many processes count', async () => {
+describe('a rate limit', () => {
+  test('allows half of a minute’s requests at once, whichever process counts them', async () => {
     const key = `test:${newId()}`;
     const limiters = [createRateLimiter(connect()), createRateLimiter(connect())];
     const takes = await Promise.all(
@@ -32,14 +32,14 @@ describe('how often something may be done', () => {
     }
   });
 
-  test('is forgotten when it means nothing any more', async () => {
+  test('expires in Redis when its budget is whole again', async () => {
     const redis = connect();
     const key = `test:${newId()}`;
     for (let i = 0; i < 10; i++) await createRateLimiter(redis).take(key, 20);
     const ttl = await redis.pttl(key);
     expect(ttl).toBeGreaterThan(25_000);
     expect(ttl).toBeLessThanOrEqual(30_000);
-    // As if so much time had passed: what the key holds is a time.
+    // The key holds a time: as if 6 s had passed, which are two requests.
     await redis.set(key, String(Number(await redis.get(key)) - 6e6), 'PX', 30_000);
     const takes = [];
     for (let i = 0; i < 3; i++) takes.push(await createRateLimiter(redis).take(key, 20));
@@ -47,16 +47,16 @@ describe('how often something may be done', () => {
   });
 });
 
-describe('whoever writes', () => {
-  test('too much is told when to go on, and nothing of it is stored; reading goes on', async () => {
+describe('the write limit', () => {
+  test('refuses writes with the time to wait, stores nothing of them, and does not limit reading', async () => {
     const { logIn } = createTestApp({ env: { WRITES_PER_MINUTE: '6' } });
     const [me, other] = [await logIn(), await logIn()];
-    const answers = [];
-    for (let i = 0; i < 5; i++) answers.push(await me.send('POST', '/memo', { text: `글 ${i}` }));
-    expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 429, 429]);
-    expect(answers[0]!.headers.get('RateLimit-Policy')).toBe('"writes";q=3;w=30');
-    expect(answers[0]!.headers.get('RateLimit')).toBe('"writes";r=2;t=10');
-    const refused = answers[4]!;
+    const responses = [];
+    for (let i = 0; i < 5; i++) responses.push(await me.send('POST', '/memo', { text: `글 ${i}` }));
+    expect(responses.map(({ status }) => status)).toEqual([201, 201, 201, 429, 429]);
+    expect(responses[0]!.headers.get('RateLimit-Policy')).toBe('"writes";q=3;w=30');
+    expect(responses[0]!.headers.get('RateLimit')).toBe('"writes";r=2;t=10');
+    const refused = responses[4]!;
     expect(Number(refused.headers.get('Retry-After'))).toBeGreaterThan(0);
     expect(refused.headers.get('RateLimit')).toMatch(/^"writes";r=0;t=\d+$/);
     expect((await refused.json()).code).toBe('too-many');
@@ -65,7 +65,7 @@ describe('whoever writes', () => {
     expect((await other.send('POST', '/memo', { text: '남의 글' })).status).toBe(201);
   });
 
-  test('a form too many gets its text back', async () => {
+  test('returns the text of a form that it refuses', async () => {
     const { logIn } = createTestApp({ env: { WRITES_PER_MINUTE: '1' } });
     const me = await logIn();
     await me.post('/memo', { text: '하나' });
@@ -75,7 +75,7 @@ describe('whoever writes', () => {
     expect(await me.stored()).toHaveLength(1);
   });
 
-  test('can still empty the trash, which makes room, when Redis is too full to count', async () => {
+  test('lets a person empty the trash, which makes room, when Redis is too full to count', async () => {
     const own = await startOwnRedis();
     const full = connectTo(own.url);
     await full.config('SET', 'maxmemory', '1');
@@ -88,7 +88,7 @@ describe('whoever writes', () => {
     expect(await redis.exists(`user:${me.id}:trash`)).toBe(0);
   });
 
-  test('is counted for every way to change something, and not at all with 0', async () => {
+  test('counts every way to change something, and nothing with 0', async () => {
     const { logIn, redis } = createTestApp({ env: { WRITES_PER_MINUTE: '120' } });
     const me = await logIn();
     const { id } = await (await me.send('POST', '/memo', { text: '- [ ] 글' })).json();
@@ -117,8 +117,8 @@ describe('whoever writes', () => {
   });
 });
 
-describe('whoever logs in', () => {
-  test('too often from one address has to wait; others do not', async () => {
+describe('the login limit', () => {
+  test('applies to each /64 of IPv6, and to leaving for Naver and coming back apart', async () => {
     const { app } = createTestApp({ env: { LOGINS_PER_MINUTE: '4' } });
     const tryFrom = async (address: string) =>
       (await app.request('/login', from(address), from(address).env)).status;
@@ -131,16 +131,16 @@ describe('whoever logs in', () => {
     expect(back.status).toBe(400); // counted apart
   });
 
-  test('may do so as often as they like with 0', async () => {
+  test('does not apply with 0', async () => {
     const { app } = createTestApp({ env: { LOGINS_PER_MINUTE: '0' } });
     const request = from(`10.2.${Date.now() % 250}.${process.pid % 250}`);
     for (let i = 0; i < 30; i++) {
-      const answer = await app.request('/login', request, request.env);
-      expect([answer.status, answer.headers.get('RateLimit')]).toEqual([302, null]);
+      const response = await app.request('/login', request, request.env);
+      expect([response.status, response.headers.get('RateLimit')]).toEqual([302, null]);
     }
   });
 
-  test('cannot choose an address unless a proxy of ours says it', async () => {
+  test('ignores X-Forwarded-For when no proxy of ours is configured', async () => {
     const { app } = createTestApp({ env: { LOGINS_PER_MINUTE: '2' } });
     const address = `10.1.${Date.now() % 250}.${process.pid % 250}`;
     const statuses = [];
@@ -152,15 +152,7 @@ describe('whoever logs in', () => {
   });
 });
 
-describe('where a request comes from', () => {
-  const address = (peer: string, forwarded: string | undefined, proxies: number) =>
-    clientAddress(
-      {
-        env: { incoming: { socket: { remoteAddress: peer } } },
-        req: { header: () => forwarded },
-      } as unknown as Context<Env>,
-      proxies,
-    );
+describe('the address of a client', () => {
   test.each([
     ['192.0.2.1', undefined, 0, '192.0.2.1'],
     ['192.0.2.1', '198.51.100.7', 0, '192.0.2.1'],
@@ -175,7 +167,12 @@ describe('where a request comes from', () => {
     ['2001:db8:1:2:3:4:5:6', undefined, 0, '2001:db8:1:2'],
     ['2001:db8::1', undefined, 0, '2001:db8:0:0'],
     ['::1', undefined, 0, '0:0:0:0'],
-  ])('%s, forwarded for %s, through %i of ours: %s', (peer, forwarded, proxies, expected) => {
-    expect(address(peer, forwarded, proxies)).toBe(expected);
-  });
+  ])(
+    'at the peer %s, with X-Forwarded-For %s and %i proxies of ours, is %s',
+    async (peer, forwarded, proxies, expected) => {
+      const app = new Hono<Env>().get('/', (c) => c.text(clientAddress(c, proxies)));
+      const request = from(peer, forwarded === undefined ? {} : { 'X-Forwarded-For': forwarded });
+      expect(await (await app.request('/', request, request.env)).text()).toBe(expected);
+    },
+  );
 });

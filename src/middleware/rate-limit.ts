@@ -10,22 +10,23 @@ export interface RateLimitOptions {
   limiter: RateLimiter;
   /** 0: no limit */
   perMinute: number;
-  /** what is counted by; undefined: this request is not counted */
+  /** the key that the request is counted under; undefined: it is not counted */
   keyOf: (c: Context<Env>) => string | undefined;
 }
 
 /**
- * Answers requests beyond the limit with 429 and `Retry-After`, and tells all how much is left
- * (draft-ietf-httpapi-ratelimit-headers-10).
+ * Refuses requests beyond the limit with 429 and `Retry-After`. All counted requests get `RateLimit`
+ * headers (draft-ietf-httpapi-ratelimit-headers-10).
  */
 export function rateLimit({ name, limiter, perMinute, keyOf }: RateLimitOptions) {
   return createMiddleware<Env>(async (c, next) => {
     const key = perMinute > 0 ? keyOf(c) : undefined;
-    // A Redis that cannot count takes no writes either: the route's own error says so.
+    // A Redis that is too full to count refuses memos, too, but takes deletions, which make room.
     const result = key && (await limiter.take(key, perMinute).catch(() => undefined));
     if (!result) return next();
-    // Of every response, also of an error.
-    Object.assign(c.get('headers'), {
+    // Default headers, so that an error response has them, too.
+    c.set('headers', {
+      ...c.get('headers'),
       'RateLimit-Policy': `"${name}";q=${burstOf(perMinute)};w=30`,
       RateLimit: `"${name}";r=${result.left};t=${result.reset}`,
     });

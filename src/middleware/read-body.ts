@@ -5,21 +5,19 @@ import { SMALL_BODY_BYTES } from '../memo/bounds.ts';
 import type { SessionStore } from '../store/sessions.ts';
 import { lookUpSession } from './read-session.ts';
 
+export interface ReadBodyOptions {
+  /** undefined: the route needs no session */
+  sessions?: SessionStore;
+  /** in bytes */
+  limit?: number;
+}
+
 /**
- * Looks the session up, then reads the body: any client's form, because a text in it is shown again
- * whatever fails, but JSON only of logged-in clients. A session that was ended while the body was
- * arriving does not count.
- * @param options.sessions undefined: the session does not matter
- * @param options.limit in bytes
+ * Looks the session up, then reads the body: any client's form, because error pages return its text,
+ * but JSON only of logged-in clients. A session that ended while the body was arriving is not used.
  * @throws Problem `too-large`, `text-invalid`, or `busy` when the process has no room
  */
-export function readBody({
-  sessions,
-  limit = SMALL_BODY_BYTES,
-}: {
-  sessions?: SessionStore;
-  limit?: number;
-}) {
+export function readBody({ sessions, limit = SMALL_BODY_BYTES }: ReadBodyOptions) {
   return createMiddleware<Env>(async (c, next) => {
     const hasBody = c.req.method !== 'GET' && c.req.method !== 'HEAD';
     const type = hasBody ? contentType(c) : '';
@@ -34,7 +32,9 @@ export function readBody({
     if (type === FORM_TYPE) await readForm(c, limit);
     else if (type === JSON_TYPE && session) c.set('json', await readBytes(c, limit));
     else return next();
-    if (session && !hasArrived && !(await sessions!.isOpen(session))) c.set('session', undefined);
+    if (sessions && session && !hasArrived && !(await sessions.isOpen(session))) {
+      c.set('session', undefined);
+    }
     return next();
   });
 }

@@ -7,8 +7,8 @@ import type { Session, SessionStore } from '../store/sessions.ts';
 
 /**
  * Reads the `userId` cookie and sets `session`, if the browser is logged in.
- * @param options.counts whether the request is one of those that a person may have under way; a stream
- *   of events lasts, and has a bound of its own
+ * @param options.counts whether the request counts against the person's limit of requests under way;
+ *   event streams have a limit of their own
  */
 export function readSession(sessions: SessionStore, { counts = true } = {}) {
   return createMiddleware<Env>(async (c, next) => {
@@ -17,7 +17,7 @@ export function readSession(sessions: SessionStore, { counts = true } = {}) {
   });
 }
 
-/** What {@link readSession} does. */
+/** Sets `session`, see {@link readSession}. @throws Problem 429, see `Flight.belongTo` */
 export async function lookUpSession(
   c: Context<Env>,
   sessions: SessionStore,
@@ -30,16 +30,16 @@ export async function lookUpSession(
 
 /**
  * The session of the request's cookie. Other applications on the host or domain can set cookies of
- * this name, and nothing tells who set which. Those that are no session do no harm. Of several that are
- * sessions none counts: one may be an attacker's, who would read what is written with it. They become
- * `rivals`; with more cookies than are looked up, an empty list.
+ * this name, and nothing tells who set which. Cookies without a session are ignored. Of several
+ * sessions none is used: one may be an attacker's, who could read what the person writes. They become
+ * `rivals`, which is empty if there are more cookies than are looked up.
  */
 async function findSession(c: Context<Env>, sessions: SessionStore): Promise<Session | undefined> {
   const tokens = readSessionTokens(c);
   if (tokens.length <= 1) return tokens[0] === undefined ? undefined : sessions.find(tokens[0]);
   const isTooMany = tokens.length > SESSION_COOKIES;
-  const answers = isTooMany ? [] : await Promise.all(tokens.map((token) => sessions.find(token)));
-  const found = answers.filter((session) => session !== undefined);
+  const looked = isTooMany ? [] : await Promise.all(tokens.map((token) => sessions.find(token)));
+  const found = looked.filter((session) => session !== undefined);
   if (!isTooMany && found.length <= 1) return found[0];
   c.set('rivals', found);
   return undefined;

@@ -3,8 +3,8 @@ import type { Env } from '../http/env.ts';
 import { Problem } from '../http/problem.ts';
 
 /**
- * Refuses a form of a page that was made for another person: on a shared device, a text must not end up
- * among the memos of whoever has logged in since. It is shown again with a question.
+ * Refuses a form of a page that was made for another person: on a shared device, a text must not be
+ * saved for the person who has logged in since. The error page returns the text and asks.
  */
 export function requireSamePerson() {
   return createMiddleware<Env>((c, next) => {

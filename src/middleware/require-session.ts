@@ -7,8 +7,8 @@ import { redirect } from '../http/respond.ts';
 
 /**
  * Lets logged-in people pass. A browser is redirected to the page, as by memo.py; a program that names
- * JSON or an event stream gets 401, as does htmx; a text that came by a form is kept on an error page
- * with a way to log in.
+ * JSON or an event stream gets 401, as does htmx; a posted text is returned on an error page with a
+ * link to log in.
  */
 export function requireSession(config: Config) {
   return createMiddleware<Env>(async (c, next) => {

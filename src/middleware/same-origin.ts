@@ -5,8 +5,8 @@ import { Problem } from '../http/problem.ts';
 
 /**
  * Refuses cross-site requests that could change something (CSRF), whatever their content type, by
- * the algorithm of Go's `http.CrossOriginProtection`. Clients that are no browsers send neither
- * header, and have no cookies to abuse.
+ * the algorithm of Go's `http.CrossOriginProtection`. Clients other than browsers send neither header,
+ * and have no cookies to abuse.
  * @param origin our own
  */
 export function sameOrigin(origin: string) {

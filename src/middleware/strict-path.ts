@@ -6,9 +6,9 @@ import { Problem } from '../http/problem.ts';
 const PLAIN_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)*\/?$/;
 
 /**
- * Refuses every path that two parties could read differently: `//`, `;`, dot segments, backslashes,
- * and anything percent-encoded, such as a prefix or a slash. None of our own paths needs it. It
- * looks at the request target as it came, before the adapter made a URL of it.
+ * Refuses paths that a proxy and this server could read differently: `//`, `;`, dot segments,
+ * backslashes and percent-encoding (of a slash, or of the prefix). None of our paths needs them. Checks
+ * the request target as it was sent, because the adapter's URL is normalized.
  */
 export function strictPath() {
   return createMiddleware<Env>((c, next) => {

@@ -1,15 +1,17 @@
 /**
- * What no option of ioredis 6.0.0 does. A function can go as soon as ioredis does the same by itself;
- * redis.test.ts and the tests of failover fail without it.
+ * Workarounds for what no option of ioredis 6.0.0 does. A function can go when ioredis does the same:
+ * redis.test.ts and failover.test.ts fail without it, but for corking
+ * (docs/decisions/0003-corked-sends.md).
  */
 import type { Socket } from 'node:net';
 import { Cluster, type Command, type Redis } from 'ioredis';
 import { COMMAND_MS } from '../memo/bounds.ts';
 import { TIMED_OUT, TOO_SLOW } from '../store/redis-errors.ts';
 
-/** A client that a failover has ended connects again after this, in ms. */
+/** Delay before a client that a failover has ended connects again, in ms. */
 const RECONNECT_DELAY = 100;
 
+/** Applies all workarounds to a client that has not connected yet. */
 export function applyWorkarounds(client: Redis | Cluster): void {
   if (client instanceof Cluster) client.on('+node', adjustSending);
   else {
@@ -18,12 +20,13 @@ export function applyWorkarounds(client: Redis | Cluster): void {
   }
 }
 
-/** How often the option `reconnectOnError` may reconnect, in ms. */
+/** Minimum time between two reconnections by `reconnectOnReadonly`, in ms. */
 const READONLY_INTERVAL = 10_000;
 
 /**
- * After a failover the old primary is a replica, and its name has to be resolved again. At most once in
- * ten seconds: while there is nothing but a replica, each new connection interrupts the readers.
+ * Creates a value of the option `reconnectOnError`. After a failover the old primary is a replica, so
+ * its host name has to be resolved again. At most once in ten seconds: while there is only a replica,
+ * each reconnection interrupts reads.
  */
 export function reconnectOnReadonly(): (error: Error) => boolean {
   let last = Number.NEGATIVE_INFINITY;
@@ -36,10 +39,10 @@ export function reconnectOnReadonly(): (error: Error) => boolean {
 }
 
 /**
- * Sends all commands of one turn of the event loop in one system call, and gives up those that are not
- * answered in time. ioredis writes each command by itself: `GET memo?limit=50` and `POST memo` took 11 %
- * and 29 % more CPU time (Node 26). Its autopipelining was tried, and rejected: it holds further
- * commands back until a batch is answered, and reports their errors as those of a pipeline.
+ * Sends all commands of one turn of the event loop in one system call, and starts the timeout of
+ * each. ioredis writes each command separately: `GET memo?limit=50` and `POST memo` took 11 % and 29
+ * % more CPU time (Node 26). Its autopipelining was rejected: it holds back further commands until
+ * the replies of a batch have arrived, and reports their errors as those of a pipeline.
  */
 function adjustSending(client: Redis): void {
   const { sendCommand } = client;
@@ -57,13 +60,14 @@ function adjustSending(client: Redis): void {
 }
 
 /**
- * Differs from the option `commandTimeout` in two ways. Pending replies are read before a command times
- * out, so that a busy event loop is not mistaken for a dead Redis. And a command whose reply waits behind
- * long ones gets as much time again while those are arriving; then it is this process that is too slow.
- * @returns to be called with each command when it has been sent
+ * Command timeouts that differ from the option `commandTimeout` in two ways. Pending replies are read
+ * before a command times out, so that a busy event loop is not mistaken for a dead Redis. And a
+ * command whose reply waits behind long replies gets the same time once more while bytes arrive;
+ * after that, this process is too slow (TOO_SLOW).
+ * @returns a function to be called with each command after it was sent
  */
 function createCommandTimeouts(client: Redis): (command: Command) => void {
-  // Ascending by `end`: one timer for all of them.
+  // Ascending by `end`, so that one timer suffices.
   const waiting: { command: Command; end: number; bytesRead: number; isExtended?: boolean }[] = [];
   let timer: NodeJS.Timeout | undefined;
   const countRead = () => (client.stream as Socket | undefined)?.bytesRead ?? 0;
@@ -78,7 +82,7 @@ function createCommandTimeouts(client: Redis): (command: Command) => void {
         waiting.push({ command, end: now + COMMAND_MS, bytesRead: countRead(), isExtended: true });
       }
     }
-    // `setImmediate` runs after the pending input was read.
+    // `setImmediate` runs after pending input was read.
     timer = waiting[0] && setTimeout(setImmediate, waiting[0].end - now, rejectOverdue);
   };
   return (command) => {
@@ -89,8 +93,8 @@ function createCommandTimeouts(client: Redis): (command: Command) => void {
 }
 
 /**
- * ioredis ends a client for good if it hears of a failover while it asks the sentinels who is primary:
- * the client connects again, unless the application has ended it.
+ * Connects a client again that ioredis ends for good, because a failover was announced while the
+ * client was asking the sentinels for the primary. Not if the application has disconnected it.
  */
 function surviveFailover(client: Redis): void {
   const { disconnect } = client;
@@ -99,7 +103,7 @@ function surviveFailover(client: Redis): void {
     isMeant ||= !reconnect;
     disconnect.call(client, reconnect);
   };
-  // Whatever else ends a client closes it before.
+  // Anything else that ends a client emits `close` before.
   let hasClosed = false;
   client.on('connecting', () => {
     hasClosed = false;
@@ -110,7 +114,7 @@ function surviveFailover(client: Redis): void {
   client.on('end', () => {
     if (hasClosed) return;
     setTimeout(() => {
-      if (!isMeant) client.connect().catch(() => {}); // which reports it, and goes on
+      if (!isMeant) client.connect().catch(() => {}); // emits `error`, and keeps trying
     }, RECONNECT_DELAY);
   });
 }

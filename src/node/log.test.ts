@@ -1,4 +1,4 @@
-/** The log of a real process, in a real pipe, whose reader stalls. */
+/** The log of a real process that writes to a pipe whose reader stalls. */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 const LOG = fileURLToPath(new URL('log.ts', import.meta.url));
 const PATIENCE = { timeout: 20_000 };
 
-/** Each line of its input says how many lines of a kilobyte to log, and 20 short ones; at its end, it ends. */
+/** For each input line N, logs N lines of a kilobyte and 20 short ones. Exits at the end of the input. */
 const WRITER = `
   import { createInterface } from 'node:readline';
   const { createLog } = await import(${JSON.stringify(LOG)});
@@ -14,7 +14,7 @@ const WRITER = `
   let n = 0;
   for await (const line of createInterface({ input: process.stdin })) {
     for (let left = Number(line); left > 0; left--) log.info({ n: n++ }, 'x'.repeat(1000));
-    // Until there is no room for the shortest line.
+    // Fills the buffer until the shortest line does not fit.
     for (let left = 20; left > 0; left--) log.info({ n: n++ }, '');
     console.error('wrote ' + n);
   }
@@ -23,7 +23,7 @@ const WRITER = `
   process.exit();
 `;
 
-/** The writer's output goes to `cat`, which says who it is before. */
+/** Pipes the writer's output to `cat`, after printing the process id of `cat`. */
 const SCRIPT = `"$0" --import tsx --input-type=module --eval "$1" | sh -c 'echo reader $$ >&2; exec cat'`;
 
 interface Line {
@@ -57,12 +57,12 @@ async function startWriter() {
       shell.stdin.write(`${count}\n`);
       await says(new RegExp(`^wrote ${total}$`, 'm'));
     },
-    /** Resolves when the process has written what it could. */
+    /** Closes the input; resolves when `end` of the log has resolved. */
     async end(): Promise<void> {
       shell.stdin.end();
       await says(/^ended$/m);
     },
-    /** What the reader has got. */
+    /** The lines that the reader has received. */
     read: (): Line[] =>
       output
         .split('\n')
@@ -71,7 +71,7 @@ async function startWriter() {
   };
 }
 
-test('what a reader that stalls does not take is dropped, and told once it reads again', async () => {
+test('lines are dropped while the reader stalls, and their number is logged when it reads again', async () => {
   const writer = await startWriter();
   const warnings = () => writer.read().filter(({ level }) => level === 40);
   const numbers = () => writer.read().flatMap(({ n }) => n ?? []);
@@ -82,7 +82,7 @@ test('what a reader that stalls does not take is dropped, and told once it reads
     expect(warnings()).toHaveLength(times - 1);
 
     writer.stall();
-    await writer.write(6000); // of which four megabytes are kept
+    await writer.write(6000); // of which 4 MB are buffered
     writer.goOn();
     await expect.poll(() => warnings().length, PATIENCE).toBe(times);
     total += 6140;
@@ -92,13 +92,13 @@ test('what a reader that stalls does not take is dropped, and told once it reads
   const dropped = warnings().map((line) => line.dropped!);
   expect(warnings().map(({ msg }) => msg)).toEqual(Array(2).fill('log lines were dropped'));
   for (const count of dropped) expect(count).toBeGreaterThan(1500);
-  // None is missing without being counted, and each gap is told before what is logged after it.
+  // Every missing line is counted, and the count is logged before the lines that follow.
   await expect.poll(() => numbers().length, PATIENCE).toBe(total - dropped[0]! - dropped[1]!);
   const order = writer.read().map(({ n }) => n ?? 'warning');
   expect(order.indexOf('warning')).toBeLessThan(order.indexOf(6140));
 });
 
-test('a reader that stalls for good does not keep the process from ending', async () => {
+test('a reader that stalls for good does not prevent the process from exiting', async () => {
   const writer = await startWriter();
   writer.stall();
   await writer.write(6000);

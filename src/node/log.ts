@@ -1,19 +1,22 @@
-/** The log: one line of JSON for each event, on standard output. */
+/** The log: one line of JSON per event, on standard output. */
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 
-/** What is kept for a reader that stalls; further lines are dropped, and counted. */
+/** Bytes that are buffered while the reader of the log stalls; further lines are dropped and counted. */
 const BUFFER_BYTES = 4 << 20;
 
-/** How long the end waits for a reader, in ms. */
+/** How long `end` waits for the reader, in ms. */
 const END_TIMEOUT = 1_000;
 
-/** @param level the least that is logged, by pino's names */
+/**
+ * Creates the log.
+ * @param level the lowest level that is logged, a name of pino's
+ */
 export function createLog(level: string) {
-  // Not synchronous: whoever reads the log may stall, and must not stall the server with it. Nor line
-  // by line: each write is a call of the system and wakes another thread. Node makes the pipe that it
-  // offers as `stdout` non-blocking: a thread that waits for a reader would keep the process from ending.
+  // Asynchronous, so that a reader that stalls does not block the process. In blocks, because each
+  // write is a system call on another thread. Reading `process.stdout` makes a pipe non-blocking:
+  // otherwise a thread that waits for the reader would keep the process from exiting.
   void process.stdout;
   const output = pino.destination({
     sync: false,
@@ -27,7 +30,7 @@ export function createLog(level: string) {
   output.on('drop', () => {
     dropped++;
   });
-  // The reader takes lines again.
+  // The reader is reading again.
   output.on('write', reportDropped);
 
   function reportDropped(): void {
@@ -35,18 +38,18 @@ export function createLog(level: string) {
     if (count === 0) return;
     dropped = 0;
     log.warn({ dropped: count }, 'log lines were dropped');
-    // There is no room for this line yet: the next time, then.
+    // If there was no room for this line either, it is reported after the next write.
     if (dropped > 0) dropped = count;
   }
 
   return {
     log,
-    /** Writes what is left, for as long as somebody reads it, a second at most. */
+    /** Writes the remaining lines. Resolves after a second at the latest, if the reader stalls. */
     async end(): Promise<void> {
       reportDropped();
       output.end();
       await Promise.race([once(output, 'close').catch(() => {}), delay(END_TIMEOUT)]);
-      output.destroy(); // or what nobody reads would be waited for once more
+      output.destroy(); // otherwise the exit would wait for the unread lines
     },
   };
 }

@@ -1,4 +1,4 @@
-/** Connecting to each kind of Redis: a single one, one found by a sentinel, and a cluster of three. */
+/** Connects to each kind of Redis: a single one, one behind a sentinel, and a cluster of three. */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,14 +25,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-/** A Redis that ends with the test. */
+/** Starts a Redis for this test. */
 async function start(name: string, config: Record<string, string> = {}): Promise<PrivateRedis> {
   const redis = await startRedis({ dir: join(dir, name), password: PASSWORD, config });
   onTestFinished(() => redis.kill());
   return redis;
 }
 
-/** What the server does with REDIS_URL. */
+/** Connects as the server does with this REDIS_URL. */
 async function connect(redisUrl: string) {
   const { redis } = readConfig({
     REDIS_URL: redisUrl,
@@ -47,7 +47,7 @@ async function connect(redisUrl: string) {
   return { client, log };
 }
 
-/** Every operation of the stores, for people whose keys lie anywhere. */
+/** Runs every operation of the stores, for people whose keys are on all nodes. */
 async function useStores(client: Awaited<ReturnType<typeof connectRedis>>) {
   const memos = createMemoStore(client);
   const sessions = createSessionStore(client);
@@ -71,7 +71,7 @@ async function useStores(client: Awaited<ReturnType<typeof connectRedis>>) {
 
 const auth = `:${encodeURIComponent(PASSWORD)}@`;
 
-test('a single Redis is used with a password and a database', async () => {
+test('a single Redis is used with its password and database', async () => {
   const redis = await start('single');
   const { client, log } = await connect(`redis://${auth}127.0.0.1:${redis.port}/3`);
   await useStores(client);
@@ -82,7 +82,7 @@ test('a single Redis is used with a password and a database', async () => {
   expect(log.join()).not.toContain(PASSWORD);
 });
 
-test('the keys spread over all three nodes of a cluster', async () => {
+test('keys are spread over all three nodes of a cluster', async () => {
   const config = { 'cluster-enabled': 'yes', masterauth: PASSWORD };
   const nodes = [await start('a', config), await start('b', config), await start('c', config)];
   const clients = nodes.map((node) => {
@@ -111,18 +111,18 @@ test('the keys spread over all three nodes of a cluster', async () => {
 });
 
 describe('the warning that Redis may delete memos when its memory is full', () => {
-  /** What is said of one that is connected. */
+  /** Connects, and waits for the reply to INFO. */
   async function watch(redisUrl: string) {
     const { client } = await connect(redisUrl);
     const log: string[] = [];
     const warning = watchEviction(client, {
       error: (fields, message) => log.push(JSON.stringify({ message, ...fields })),
     });
-    await client.get('x'); // answered behind what was asked about it
+    await client.get('x'); // its reply comes after that to INFO
     return { client, log, warning };
   }
 
-  test('is given for allkeys policies, each time Redis is connected', async () => {
+  test('is logged for allkeys policies after each connection', async () => {
     const redis = await start('evicting', { 'maxmemory-policy': 'allkeys-lfu' });
     const { log, warning } = await watch(redis.url);
     expect(warning()).toMatch(/may delete memos .*allkeys-lfu.* noeviction/);
@@ -141,10 +141,10 @@ describe('the warning that Redis may delete memos when its memory is full', () =
     expect(log).toHaveLength(2);
   });
 
-  test('is given for a cluster, too', async () => {
+  test('is given for a cluster', async () => {
     const node = await start('evicting-node', {
       'cluster-enabled': 'yes',
-      'cluster-announce-ip': '127.0.0.1', // which it would learn from others
+      'cluster-announce-ip': '127.0.0.1', // which a node learns from others otherwise
       'maxmemory-policy': 'allkeys-lru',
     });
     const admin = new Redis(node.url);
@@ -155,7 +155,7 @@ describe('the warning that Redis may delete memos when its memory is full', () =
     await expect.poll(warning).toContain('allkeys-lru');
   });
 
-  test('is not given for volatile policies, nor where INFO is forbidden', async () => {
+  test('is not given for volatile policies, or if an ACL forbids INFO', async () => {
     const redis = await start('keeping', { 'maxmemory-policy': 'volatile-lru' });
     const keeping = await watch(redis.url);
     const admin = new Redis(redis.url);
@@ -170,7 +170,7 @@ describe('the warning that Redis may delete memos when its memory is full', () =
   });
 });
 
-test('a command is given up after a second without a reply, unless the reply came while the server was busy', async () => {
+test('a command times out after a second without a reply, but not if the process was busy', async () => {
   const redis = await start('busy');
   const { client } = await connect(redis.url);
   const answer = client.set('busy', '1');
@@ -190,28 +190,28 @@ test('a command is given up after a second without a reply, unless the reply cam
   await expect.poll(() => client.get('busy').catch(() => null)).not.toBeNull();
 });
 
-test('a reply is no timeout when it came while the server was busy at the end of its second', async () => {
+test('a reply that arrived while the process was busy is read before the command times out', async () => {
   const redis = await start('late');
   const { client } = await connect(redis.url);
-  // The timer of this one, which is answered, becomes that of the next one a second later.
+  // The timer of this command becomes that of the next one after a second.
   await client.set('late', '1');
   const sent = performance.now();
   const at = (ms: number) => delay(sent + ms - performance.now());
   await at(500);
-  const answer = client.blpop('nothing', 0.8); // Redis says so at 1,300 ms
+  const answer = client.blpop('nothing', 0.8); // Redis replies at 1,300 ms
   await at(1150);
-  await immediate(); // behind which the event loop looks at its timers before it reads
-  while (performance.now() < sent + 1600); // a busy server: the time of that command ends at 1,500 ms
+  await immediate(); // then the event loop runs timers before it reads
+  while (performance.now() < sent + 1600); // busy while the command's second ends, at 1,500 ms
   expect(await answer).toBeNull();
 });
 
-test('a primary that has become a replica is left for the one that its name leads to', async () => {
+test('the host name is resolved again when the primary has become a replica', async () => {
   const [former, present] = [await start('former'), await start('present')];
   let port = former.port;
   const name = createServer((client) => {
     const redis = connectSocket(port, '127.0.0.1');
     client.pipe(redis).pipe(client);
-    for (const socket of [client, redis]) socket.on('error', () => {}); // its other end is gone
+    for (const socket of [client, redis]) socket.on('error', () => {}); // the other end is gone
   }).listen(0, '127.0.0.1');
   await once(name, 'listening');
   onTestFinished(() => void name.close());
@@ -231,7 +231,7 @@ test('a primary that has become a replica is left for the one that its name lead
   expect(await second.get('memo')).toBe('3');
 });
 
-test('a sentinel leads to the primary', async () => {
+test('the primary is found by a sentinel', async () => {
   const primary = await start('primary');
   const port = await findFreePort();
   const file = join(dir, 'sentinel.conf');
@@ -251,9 +251,9 @@ test('a sentinel leads to the primary', async () => {
   await useStores(client);
 });
 
-test('without Redis, or with a wrong password, every command fails at once, and one line says why', async () => {
+test('without Redis, or with a wrong password, commands reject at once, and one line says why', async () => {
   const { client, log } = await connect(`redis://127.0.0.1:${await findFreePort()}`);
-  // In the same turn of the event loop: whoever waited for the next attempt would be later.
+  // In the same turn of the event loop: a command that waits for the next attempt would reject later.
   const outcome = client.get('x').then(String, (error: Error) => error.message);
   expect(await Promise.race([outcome, immediate('it waits')])).toMatch("Stream isn't writeable");
   expect(log).toEqual([expect.stringContaining('ECONNREFUSED')]);

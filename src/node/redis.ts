@@ -4,16 +4,16 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisTarget } from '../config.ts';
 import { applyWorkarounds, reconnectOnReadonly } from './ioredis-workarounds.ts';
 
-/** What the connection reports, one line for each change of fortune. */
+/** Receives one line when the connection is lost and one when it is back. */
 export interface ConnectionLog {
   info(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
 
 /**
- * Connects to Redis and keeps connecting for as long as the process lives.
- * @returns the client, at the latest after a few seconds: without a connection, its commands reject
- *   at once until it is back
+ * Connects to Redis, and reconnects until the client is disconnected.
+ * @returns the client, after a few seconds at the latest. Its commands reject at once while there is no
+ *   connection
  */
 export async function connectRedis(
   target: RedisTarget,
@@ -24,23 +24,23 @@ export async function connectRedis(
     password: target.password,
     db: target.db,
     ...(target.tls && { tls: {} }),
-    // Open when the caller is told to wait for it, not as a side effect of construction.
+    // `connect` is called below, so that the caller can wait for it.
     lazyConnect: true,
-    // A command that waits for a lost Redis holds a person's request; failing lets the page say so.
+    // A queued command would delay its request; an error lets the page say that the storage is down.
     enableOfflineQueue: false,
-    // What was sent when the connection broke may have been done: its sender decides, not we.
+    // A command may have run before the connection broke: only its caller knows whether to repeat it.
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     connectTimeout: 2000,
-    // A peer that is gone without a word: the socket is given up, and a new one tried, in ms.
+    // Closes the socket of a peer that vanished without closing it, in ms.
     socketTimeout: 2000,
-    // A Redis that reads its data guesses how long it will take, and may guess far too much: it is
-    // asked again after this, in ms.
+    // A Redis that is loading its data estimates the remaining time, often far too high. It is asked
+    // again after this, in ms.
     maxLoadingRetryTime: 500,
-    // Back within a second of Redis's return; a little apart from the other servers.
+    // Reconnects within about 1 s after Redis is back; jitter spreads the processes.
     retryStrategy: (times: number) => Math.min(100 * times, 1000) + Math.random() * 100,
     reconnectOnError: reconnectOnReadonly(),
-    // What CLIENT LIST calls it.
+    // The name in CLIENT LIST.
     connectionName: 'memo',
   } satisfies RedisOptions;
 
@@ -52,13 +52,13 @@ export async function connectRedis(
       enableOfflineQueue,
       redisOptions,
       clusterRetryStrategy: retryStrategy,
-      // A node that restarts is reconnected, not only found again by a redirection.
+      // Reconnects to a node that restarts; otherwise only a redirection would find it again.
       clusterNodeRetryStrategy: retryStrategy,
-      // As such a node stays known, nothing else would ask who has taken its place, in ms.
+      // Such a node stays known, so nothing else would notice that another one took its place; in ms.
       slotsRefreshInterval: 1000,
-      // Certificates are issued for names, so names are what TLS connects to.
+      // Certificates contain names, so TLS has to connect to names, not addresses.
       ...(target.tls && { dnsLookup: (address, callback) => callback(null, address) }),
-      // Commands on a failed node: rejected as elsewhere, not tried again behind our back.
+      // Commands on a failed node reject, as elsewhere, instead of being repeated.
       retryDelayOnFailover: 0,
       retryDelayOnClusterDown: 0,
     });
@@ -70,7 +70,7 @@ export async function connectRedis(
       enableTLSForSentinelMode: target.tls,
       sentinelRetryStrategy: options.retryStrategy,
       sentinelCommandTimeout: 1000,
-      // Hears of a failover from the sentinels instead of from a dead socket.
+      // The sentinels announce a failover earlier than the dead socket.
       failoverDetector: true,
     });
   } else {
@@ -79,13 +79,13 @@ export async function connectRedis(
 
   applyWorkarounds(client);
   report(client, target, log);
-  // A first failure is in the log already, and connecting goes on; the server starts all the same.
+  // A failure is already in the log, and ioredis keeps trying: the server starts without Redis.
   await client.connect().catch(() => {});
   if (client instanceof Cluster) await connectNodes(client);
   return client;
 }
 
-/** A node is connected by the first command for it, which would be refused: so do it before that. */
+/** Connects to all primaries. ioredis connects to a node at its first command, which would be rejected. */
 async function connectNodes(cluster: Cluster): Promise<void> {
   const nodes = cluster.nodes('master').map((node) => {
     if (node.status === 'ready') return undefined;
@@ -94,10 +94,10 @@ async function connectNodes(cluster: Cluster): Promise<void> {
   await Promise.race([Promise.allSettled(nodes), delay(2000)]);
 }
 
-/** An error of the network or of Redis; a cluster's wraps the one of the last node it tried. */
+/** An error of the network or of Redis; a cluster's error contains that of the last node. */
 type Failure = Error & { code?: string; lastNodeError?: Failure };
 
-/** Logs when Redis goes away, and why, and when it is back: not every attempt in between. */
+/** Logs when the connection is lost, and why, and when it is back; not each attempt in between. */
 function report(client: Redis | Cluster, target: RedisTarget, log: ConnectionLog): void {
   const where = target.nodes.map(({ host, port }) => `${host}:${port}`).join(',');
   let reported: string | undefined;
@@ -119,17 +119,17 @@ function report(client: Redis | Cluster, target: RedisTarget, log: ConnectionLog
   });
 }
 
-/** Resolves when Redis can be read and written. Its key lives for a minute. */
+/** Resolves if Redis accepts writes, rejects if it does not. Its key expires after a minute. */
 export async function checkRedis(redis: Redis | Cluster): Promise<void> {
   await redis.set('memo:ready', '1', 'EX', 60);
 }
 
 /**
- * Asks each Redis that is connected what it does when its memory is full, and logs an error if it
- * would delete whatever it likes (`maxmemory-policy` `allkeys-*`): memos, too. It may be a shared one,
- * so this is the operator's to change. In a cluster any node is asked; one that may not be asked is no
- * error. Not by CONFIG, which hosted ones forbid.
- * @returns the warning about the present one, if there is any
+ * Reads the eviction policy after each connection, and logs an error if Redis would evict memos when
+ * its memory is full (`maxmemory-policy` `allkeys-*`). Redis may be shared, so only the operator can
+ * change that. In a cluster any node is asked. Uses INFO, as hosted Redis forbids CONFIG; if an ACL
+ * forbids INFO, there is no warning.
+ * @returns a function that returns the current warning, undefined if there is none
  */
 export function watchEviction(
   redis: Redis | Cluster,
@@ -148,7 +148,7 @@ export function watchEviction(
   return () => warning;
 }
 
-/** Opens the connections that the application needs; keeps connecting for as long as it runs. */
+/** Opens the connections that the application needs, see {@link connectRedis}. */
 export async function openConnections(target: RedisTarget, log: ConnectionLog) {
   const redis = await connectRedis(target, log);
   const [bulk, subscriber] = await Promise.all([connectAnother(redis), connectAnother(redis)]);
@@ -156,11 +156,11 @@ export async function openConnections(target: RedisTarget, log: ConnectionLog) {
 }
 
 /**
- * Another connection to the same Redis, for subscriptions or long replies. It reports nothing: what
- * happens to it happens to the first one, too.
+ * Opens another connection to the same Redis, for subscriptions or long replies. It logs nothing, as
+ * the first connection fails with it.
  */
 export async function connectAnother(redis: Redis | Cluster): Promise<Redis | Cluster> {
-  // store/channels.ts sees to subscriptions: in a cluster, a node that comes back may have lost its slots.
+  // store/channels.ts resubscribes: in a cluster, a node that is back may have lost the channel's slot.
   const options = { autoResubscribe: false };
   const another =
     redis instanceof Cluster
@@ -168,7 +168,8 @@ export async function connectAnother(redis: Redis | Cluster): Promise<Redis | Cl
       : redis.duplicate(options);
   applyWorkarounds(another);
   another.on('error', () => {});
-  // One that only reads would not notice that its Redis is a replica now: it leaves with the first.
+  // A connection that only reads would not notice that its Redis is a replica now: it follows the
+  // first.
   redis.on('close', () => another instanceof Redis && another.disconnect(true));
   await another.connect().catch(() => {});
   if (another instanceof Cluster) await connectNodes(another);

@@ -19,40 +19,41 @@ import {
   UNTAKEN_MS,
 } from '../memo/bounds.ts';
 
-/** How often connections are looked at, in ms. */
+/** Interval between two checks of all connections, in ms. */
 const SWEEP = 1_000;
 
-/** One client's connection, for as long as it is open. */
+/** The state of an open connection. */
 interface Connection {
   unanswered: Set<ServerResponse>;
-  /** the client's progress, while the server waits for it; undefined: it does not */
+  /** the client's progress; undefined while the server does not wait for the client. Times in ms */
   progress: { bytes: number; at: number; windowBytes: number; windowStart: number } | undefined;
 }
 
-/** libuv's handle of a socket: what the kernel has not taken yet, which `net.Socket` does not tell. */
+/** libuv's handle of a socket: tells what the kernel has not taken yet, unlike `net.Socket`. */
 interface Handle {
   bytesWritten: number;
   writeQueueSize: number;
 }
 
-/** How long `drain` waits for requests under way, in ms. */
+/** How long `drain` waits for open requests, in ms. */
 const DRAIN_MS = 15_000;
 
 /**
  * Serves the application until `drain`.
- * @throws ConfigError when the server cannot listen there
+ * @param flights tells whether the process has room left for slow clients
+ * @throws ConfigError if the server cannot listen on the host and port
  */
 export async function serve(
   app: Hono<Env>,
   { port, host, publicUrl }: Pick<Config, 'port' | 'host' | 'publicUrl'>,
   flights: Flights,
 ) {
-  // Of the responses that are made here, before the application sees the request.
+  // For the responses that are sent here, without the application.
   const headers = securityHeaders(publicUrl.startsWith('https:'));
   const connections = new Map<Socket, Connection>();
   const listener = getRequestListener(app.fetch);
   const server = createServer({
-    // Longer than the balancer's 60 s: it must be the one that closes an idle connection.
+    // Longer than the balancer's 60 s: otherwise it could send a request into a connection that closes.
     keepAliveTimeout: 75_000,
     headersTimeout: 15_000,
     requestTimeout: 30_000,
@@ -64,11 +65,11 @@ export async function serve(
     socket.on('close', endConnection);
   });
 
-  // Two functions for all, as there are tens of thousands of connections.
+  // Shared listeners with `this`, to save a closure for each of tens of thousands of connections.
   function endConnection(this: Socket): void {
     const connection = connections.get(this);
     connections.delete(this);
-    // Before Node 22 only the first of them says so itself.
+    // Before Node 22, Node emits this only for the first response.
     for (const response of connection?.unanswered ?? []) response.emit('close');
   }
 
@@ -78,7 +79,7 @@ export async function serve(
 
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request;
-    // What has been parsed already still comes here.
+    // Requests that were already parsed still arrive after `destroy`.
     if (socket.destroyed) return;
     const { unanswered } = connections.get(socket)!;
     if (unanswered.size >= REQUESTS_PER_CONNECTION) {
@@ -90,7 +91,8 @@ export async function serve(
     response.on('close', endResponse);
     if (request.headers['transfer-encoding'] !== undefined) {
       boundChunks(request);
-      // Read on after the answer, so that it is seen: but not by Node, which would count no chunks.
+      // The rest of the body is read after the response, so that the client sees it. Before Node does
+      // so, because Node would discard the chunks uncounted.
       response.prependOnceListener('finish', () => request.resume());
     }
     const wrong = findFault(request);
@@ -98,7 +100,7 @@ export async function serve(
     else refuse(response, wrong);
   };
   server.on('request', handle);
-  // An expectation that nobody knows may be ignored (RFC 9110 §10.1.1).
+  // A server may ignore an unknown expectation (RFC 9110 §10.1.1).
   server.on('checkExpectation', handle);
 
   function refuse(response: ServerResponse, reason: string): void {
@@ -110,7 +112,7 @@ export async function serve(
     response.end(`Bad Request: ${reason}\n`);
   }
 
-  /** Ends connections whose client has stopped, or is too slow to be one. */
+  /** Ends connections whose client has stalled, or sends a body too slowly. */
   const sweep = setInterval(() => {
     const now = performance.now();
     for (const [socket, connection] of connections) {
@@ -144,12 +146,9 @@ export async function serve(
     [...connections.values()].reduce((sum, { unanswered }) => sum + unanswered.size, 0);
 
   return {
-    server,
-    /** Requests whose responses have not been taken yet. */
-    countUnanswered,
     /**
-     * Accepts connections for `delayMs` more, then waits until every response has been taken, for a
-     * limited time.
+     * Accepts connections for `delayMs` more, then waits until all responses have been sent, DRAIN_MS
+     * at most.
      */
     async drain(delayMs: number): Promise<void> {
       await delay(delayMs);
@@ -161,28 +160,29 @@ export async function serve(
 }
 
 /**
- * Closes the listening socket. HTTP's own `close` would also end connections whose response is not sent
- * yet (https://nodejs.org/api/http.html#serverclosecallback).
+ * Closes the listening socket only. `http.Server.close` would also end connections whose response is
+ * not completely sent (https://nodejs.org/api/http.html#serverclosecallback).
  */
 function stopAccepting(server: Server): void {
   NetServer.prototype.close.call(server);
 }
 
 /**
- * Has Node drop the requests that the parser still finds in what has come. Not documented, so there
- * need not be such a parser: 64 KiB hold 2,400 requests, for which it takes 60 ms instead of 10 then.
+ * Makes Node drop further pipelined requests in the input that has arrived. 64 KiB contain 2,400
+ * requests, which take 10 ms with this and 60 ms without. The parser is undocumented; if it is
+ * missing, only that time is lost.
  */
 function ignoreRest(socket: Socket): void {
   const { parser } = socket as { parser?: { onIncoming?: () => number } | null };
   if (parser) parser.onIncoming = () => 0;
 }
 
-/** Ends the connection of whoever sends a body in crumbs. */
+/** Ends the connection of a client that sends a body in tiny chunks, each of which takes time. */
 function boundChunks(request: IncomingMessage): void {
   const { push } = request;
   let chunks = 0;
   let bytes = 0;
-  // Not by its events: for each chunk they cost three times as much as Node's parser.
+  // Not by `data` events, which take three times as long per chunk as Node's parser.
   request.push = (chunk: Uint8Array | null) => {
     chunks += 1;
     bytes += chunk?.byteLength ?? 0;
@@ -192,7 +192,10 @@ function boundChunks(request: IncomingMessage): void {
   };
 }
 
-/** What a proxy in front may have read differently (RFC 9112 §2.3, §3.2); undefined: nothing. */
+/**
+ * What a proxy in front may read differently from this server (RFC 9112 §2.3, §3.2: request
+ * smuggling, cache poisoning); undefined if there is nothing.
+ */
 function findFault({ httpVersion, rawHeaders }: IncomingMessage): string | undefined {
   if (httpVersion !== '1.1' && httpVersion !== '1.0')
     return 'only HTTP/1.1 and HTTP/1.0 are spoken';
@@ -207,9 +210,9 @@ function findFault({ httpVersion, rawHeaders }: IncomingMessage): string | undef
 }
 
 /**
- * What the server waits for: the rest of a body that the client `sends`, or that it takes an answer;
- * and the bytes of both until now. Undefined while it waits for nothing: between requests, while an
- * answer is being made, in a quiet stream of events.
+ * What the server waits for: that the client sends the rest of a body (`sends`), or that it takes a
+ * response; and the number of bytes moved so far in both directions. Undefined while the server does
+ * not wait for the client: between requests, while a response is being made, in an idle event stream.
  */
 function waitsFor(socket: Socket, { unanswered }: Connection) {
   const handle = (socket as { _handle?: Handle })._handle;

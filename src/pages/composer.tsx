@@ -4,23 +4,21 @@ import { href } from './href.ts';
 import { type ListQuery, ListQueryFields, pageHref } from './list-query.tsx';
 import { oncePerTheme } from './once-per-theme.ts';
 
-/** A memo's field, with its label. */
-export function TextArea({
-  label,
-  text,
-  ...attributes
-}: {
+export interface TextAreaProps {
   label: string;
   text: string;
   placeholder?: string;
   autofocus?: boolean;
-}) {
+}
+
+/** The field of a memo's text, with its label. */
+export function TextArea({ label, text, ...attributes }: TextAreaProps) {
   return (
     <label class="field">
       <span>{label}</span>
       <textarea name="text" rows={4} dir="auto" required {...attributes}>
         {
-          // HTML drops the first line end after the tag: so that it is not one of the text's.
+          // HTML drops a line end after the tag: without this one, it would be the text's own.
           `\n${text}`
         }
       </textarea>
@@ -28,20 +26,18 @@ export function TextArea({
   );
 }
 
-/** Where a new memo is written. */
-export function Composer({
-  page,
-  person,
-  newKey,
-  isEditing,
-}: {
+export interface ComposerProps {
   page: PageContext;
+  /** the pseudonym of the person, see `pseudonymOf` */
   person: string;
-  /** the idempotency key of the memo that is going to be written */
+  /** the idempotency key of the new memo */
   newKey: string;
-  /** whether a memo is being edited, which has the focus then, and is scrolled to */
+  /** whether an editor is open, which has the focus then */
   isEditing: boolean;
-}) {
+}
+
+/** The form for a new memo. */
+export function Composer({ page, person, newKey, isEditing }: ComposerProps) {
   return (
     <form class="composer" id="new" method="post" action={href(page, '/memo')}>
       <input type="hidden" name="person" value={person} />
@@ -51,7 +47,7 @@ export function Composer({
   );
 }
 
-/** The field of a new memo and its button. */
+/** The field of a new memo, and the button that saves it. */
 function newMemoField(page: StaticContext, autofocus: boolean) {
   const { t } = page;
   return (
@@ -69,18 +65,16 @@ function newMemoField(page: StaticContext, autofocus: boolean) {
 const NewMemoField = oncePerTheme((page) => newMemoField(page, false));
 const FocusedField = oncePerTheme((page) => newMemoField(page, true));
 
-/** Where a memo is changed, in its place. */
-export function Editor({
-  page,
-  person,
-  memo,
-  query,
-}: {
+export interface EditorProps {
   page: PageContext;
+  /** the pseudonym of the person, see `pseudonymOf` */
   person: string;
   memo: Memo;
   query: ListQuery;
-}) {
+}
+
+/** The form to edit a memo, in place of its card. */
+export function Editor({ page, person, memo, query }: EditorProps) {
   const { t } = page;
   return (
     <article class="editor" id={`m${memo.id}`} aria-label={t.editMemo}>

@@ -12,18 +12,18 @@ export interface ErrorPageProps {
   draft?: Draft;
 }
 
-/** What was being saved, to be shown and sent once more. */
+/** The form that could not be saved, to be sent again. */
 export interface Draft {
-  /** where the form was posted to */
+  /** the address to post it to */
   action: string;
   text: string;
   /** the other fields to send */
   fields: Map<string, string>;
-  /** the memo as it is now, when somebody else changed it: saving replaces it */
+  /** the memo as it is now, if it was changed elsewhere: saving replaces it */
   present?: Memo;
 }
 
-/** Where logging in is what to do next. */
+/** Problems that a login solves. */
 const LOGIN_HELPS: ProblemCode[] = [
   'logged-out',
   'login-refused',
@@ -31,7 +31,7 @@ const LOGIN_HELPS: ProblemCode[] = [
   'naver-unavailable',
 ];
 
-/** What went wrong, what to do next, and whatever the person had written. */
+/** The page of a problem: what went wrong, what to do next, and the text that was not saved. */
 export function ErrorPage({ page, problem, requestId, draft }: ErrorPageProps) {
   const { t } = page;
   const [title, advice] = t.problems[problem.code];

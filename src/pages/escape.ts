@@ -1,6 +1,6 @@
 import { escapeToBuffer, type StringBuffer } from 'hono/utils/html';
 
-/** A text as HTML, for where a page is made of strings; in JSX, all texts are escaped already. */
+/** Escapes a text for HTML that is built of strings; JSX escapes by itself. */
 export function escapeText(text: string): string {
   const buffer: StringBuffer = [''];
   escapeToBuffer(text, buffer);

@@ -11,28 +11,28 @@ import { Places } from './static-parts.tsx';
 export interface HomeProps {
   page: PageContext;
   reader: Reader;
-  /** the idempotency key of the memo that is going to be written */
+  /** the idempotency key of the new memo */
   newKey: string;
-  /** items of those that are pinned, above the others, as HTML */
+  /** the items of the pinned memos, as HTML */
   pinned: string;
-  /** items of the others, the newest first, as HTML */
+  /** the items of the other memos, newest first, as HTML */
   memos: string;
-  /** of the memo that is edited, when that is not shown, as HTML */
+  /** the editor as HTML, if its memo is not in the lists */
   editor?: string;
   query: ListQuery;
-  /** whether the memos were searched for */
+  /** the search that found the memos */
   search?: Search;
-  /** the cursor of the next page, when there is one */
+  /** the cursor of the next page, if there is one */
   next?: number;
-  /** the oldest that is shown as pinned, above the list of which this page is a part */
+  /** the id of the oldest memo among the pinned ones on the first page */
   lastPinned?: number;
   notice?: Notice;
 }
 
-/** The lists of the page, by their sections' headings. */
+/** The lists of the page, named after the ids of their headings. */
 export type ListName = 'pinned' | 'memos';
 
-/** A person's memos. */
+/** The page of a person's memos. */
 export function Home(props: HomeProps) {
   const { page, reader, newKey, pinned, memos, editor, query, search, next, lastPinned, notice } =
     props;
@@ -97,25 +97,18 @@ export function Home(props: HomeProps) {
   );
 }
 
-/**
- * A memo's card alone, which the script puts into its list, and what was done.
- * @param props.item the card as an item of the list, as HTML; empty takes it away
- */
-export function CardChange({
-  page,
-  id,
-  list,
-  item,
-  query,
-  notice,
-}: {
+export interface CardChangeProps {
   page: PageContext;
   id: number;
   list: ListName;
+  /** the card in an item of the list, as HTML; empty: the card is removed */
   item: string;
   query: ListQuery;
   notice: Notice;
-}) {
+}
+
+/** One memo's card, which the script puts into its list, and the notice of what was done. */
+export function CardChange({ page, id, list, item, query, notice }: CardChangeProps) {
   return (
     <>
       <hx-card data-memo={String(id)} data-list={list}>
@@ -130,14 +123,15 @@ export function CardChange({
 
 export interface CardsProps {
   page: PageContext;
-  /** items, as HTML */
+  /** the items as HTML */
   memos: string;
   query: ListQuery;
+  /** see {@link HomeProps} */
   next?: number;
   lastPinned?: number;
 }
 
-/** Items of a list of memos; the last leads to older ones, which the script puts into its place. */
+/** The items of a list of memos. The last one is a link to older memos, which htmx replaces by them. */
 export function Cards({ page, memos, query, next, lastPinned }: CardsProps) {
   const { q } = query;
   const older = { q, before: next, pinned: q === undefined ? lastPinned : undefined };

@@ -3,11 +3,11 @@ import { Layout, LoginButton } from './layout.tsx';
 
 export interface InvitationProps {
   page: PageContext;
-  /** whether the browser has cookies of several sessions, of which none counts */
+  /** whether the browser has cookies of several sessions, of which none is used */
   rivals: boolean;
 }
 
-/** What somebody sees who is not logged in. */
+/** The page without a login. */
 export function Invitation({ page, rivals }: InvitationProps) {
   return (
     <Layout page={page}>

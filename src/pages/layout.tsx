@@ -16,31 +16,29 @@ import {
   scriptMessages,
 } from './static-parts.tsx';
 
-/** Whose page it is. */
+/** The person whose page it is. */
 export interface Reader {
-  /** undefined: Naver gave none */
+  /** undefined: Naver sent none */
   name?: string;
   /** see `pseudonymOf` */
   person: string;
 }
 
-/** What the page calls its reader. */
+/** The name of the reader on the page. */
 export const nameOf = (page: PageContext, { name = page.t.member }: Reader) => name;
 
 export interface LayoutProps {
   page: PageContext;
   title?: string;
-  /** undefined: whoever is not logged in, or nobody knows */
+  /** undefined: not logged in, or unknown */
   reader?: Reader;
-  /** what is searched for */
+  /** the search query */
   q?: string;
-  /** what is said about what was just done; undefined: what was said stands */
+  /** what was just done; undefined: the notice on the page stays */
   notice?: Child;
 }
 
-/**
- * The frame of every page. htmx gets only what changes: the title, the main part, and the notice.
- */
+/** The frame of every page. htmx gets only what changes: the title, the main part, and the notice. */
 export function Layout(props: PropsWithChildren<LayoutProps>) {
   const { page, title, reader, notice, children } = props;
   const fullTitle = title ? `${title} · ${page.t.title}` : page.t.title;
@@ -68,7 +66,7 @@ export function Layout(props: PropsWithChildren<LayoutProps>) {
   );
 }
 
-/** What is said, for a page that htmx has already. */
+/** The notice, for htmx to put into the page. */
 export function NoticePart({ children }: PropsWithChildren) {
   return (
     <hx-partial hx-target="#notice" hx-swap="innerHTML">
@@ -77,7 +75,7 @@ export function NoticePart({ children }: PropsWithChildren) {
   );
 }
 
-/** Of whoever is not logged in: no script. */
+/** The body without a login: no script. */
 function Body({ page, children }: PropsWithChildren<{ page: PageContext }>) {
   return (
     <body>
@@ -93,7 +91,7 @@ function Body({ page, children }: PropsWithChildren<{ page: PageContext }>) {
   );
 }
 
-/** With the bar, the search, and what the script needs to know. */
+/** The body of a logged-in person: account, search, and data for the script. */
 function ReadersBody(props: PropsWithChildren<LayoutProps & { reader: Reader }>) {
   const { page, reader, q, notice, children } = props;
   return (
@@ -125,7 +123,7 @@ function ReadersBody(props: PropsWithChildren<LayoutProps & { reader: Reader }>)
   );
 }
 
-/** Searches when it is sent, and with the script as one types. */
+/** Searches when it is submitted, and with the script while the person types. */
 export function SearchForm({ page, q }: { page: StaticContext; q?: string | undefined }) {
   const { t } = page;
   return (
@@ -155,7 +153,7 @@ export function SearchForm({ page, q }: { page: StaticContext; q?: string | unde
 
 const EmptySearch = oncePerTheme((page) => <SearchForm page={page} />);
 
-/** Naver's button as its design guide asks: green, the white N, the label. */
+/** The button of Naver's design guide: green, the white N, the label. */
 export function LoginButton({ page, newTab = false }: { page: PageContext; newTab?: boolean }) {
   const { t } = page;
   return (

@@ -1,27 +1,27 @@
 import type { PageContext } from '../http/page-context.ts';
 import { QUERY_LENGTH } from '../memo/bounds.ts';
 
-/** What the page shows of a person's memos; its address says so, and forms carry it, to come back. */
+/** The part of a person's memos that a page shows: in its address, and in its forms, to come back. */
 export interface ListQuery {
-  /** the cursor of an older part */
+  /** the cursor: only older memos */
   before?: number;
-  /** the oldest memo that has been loaded, when the reader has gone on below the first part */
+  /** the oldest memo that the page has loaded below its first part */
   through?: number;
-  /** what is searched for */
+  /** the search query */
   q?: string;
   /** the memo that is being edited */
   edit?: number;
-  /** the oldest of the pinned memos that are shown above the list: the list goes on without them */
+  /** the oldest pinned memo above the list: the list leaves out memos that are pinned above */
   pinned?: number;
 }
 
-/** A positive whole number that JSON can hold, written plainly; undefined for anything else. */
+/** A positive safe integer in decimal digits; undefined for anything else. */
 export function readId(value: string | undefined): number | undefined {
   const id = value !== undefined && /^[1-9]\d{0,15}$/.test(value) ? Number(value) : 0;
   return Number.isSafeInteger(id) && id > 0 ? id : undefined;
 }
 
-/** The view that query parameters or form fields name; what is no id is left out. */
+/** The list query of query parameters or form fields; values that are not ids are ignored. */
 export function readListQuery(fields: ReadonlyMap<string, string>): ListQuery {
   const id = (name: string) => readId(fields.get(name));
   return {
@@ -33,18 +33,18 @@ export function readListQuery(fields: ReadonlyMap<string, string>): ListQuery {
   };
 }
 
-/** What is searched for, cut to `QUERY_LENGTH`; undefined: nothing. */
+/** The search query, cut to `QUERY_LENGTH` code points; undefined if it is empty. */
 export function readQuery(value: string | undefined): string | undefined {
-  // Not all of a long one is taken apart.
+  // Cut before it is split: a code point has two units at most.
   const start = value?.slice(0, 2 * QUERY_LENGTH) ?? '';
   return [...start].slice(0, QUERY_LENGTH).join('') || undefined;
 }
 
-/** The form that all buttons of the list's cards belong to, so that the view stands there once. */
+/** The id of the form that the buttons of all cards belong to: one form instead of fifty. */
 export const LIST_FORM = 'list';
 
 export function ListForm({ query }: { query: ListQuery }) {
-  // In order, as pressed: the second of two quick presses must not be dropped.
+  // `queue all`: the second of two quick presses must not be dropped.
   return (
     <form id={LIST_FORM} method="post" hx-sync="this:queue all">
       <ListQueryFields query={query} />
@@ -52,7 +52,7 @@ export function ListForm({ query }: { query: ListQuery }) {
   );
 }
 
-/** Carries the view through a form. */
+/** Hidden fields with the list query, for the response to a form. */
 export function ListQueryFields({ query }: { query: ListQuery }) {
   const fields = { before: query.before, through: query.through, q: query.q, pinned: query.pinned };
   return (
@@ -65,14 +65,14 @@ export function ListQueryFields({ query }: { query: ListQuery }) {
   );
 }
 
-/** The query that shows something particular of a person's memos. */
+/** The query string of a list query. */
 export function queryString(query: ListQuery & { deleted?: number | undefined }): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
   const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
   return search.size > 0 ? `?${search}` : '';
 }
 
-/** The page's address, with the query that shows something particular. */
+/** The address of the page with this list query. */
 export function pageHref(
   page: Pick<PageContext, 'prefix'>,
   query: ListQuery & { deleted?: number | undefined },

@@ -15,9 +15,9 @@ export interface MemoCardProps {
 }
 
 /**
- * One memo in the list, and what can be done with it, as HTML. Not JSX: of the fifty on a page, that
- * would take ten times as long. Each byte is there fifty times: the script finds the parts by what
- * they do, and the button to copy, which belongs to no form, is only for it.
+ * A memo's card in the list, as HTML. Not JSX, which would take ten times as long for the fifty cards
+ * of a page. Each byte is there fifty times, so there are no classes: the script finds buttons by their
+ * `formaction`, and the button to copy, which only the script uses, by having no form.
  * @param listHref the address of the page that the card is on, see `pageHref`
  */
 export function renderCard({ page, memo, text }: MemoCardProps, listHref: string): string {
@@ -26,7 +26,7 @@ export function renderCard({ page, memo, text }: MemoCardProps, listHref: string
   const path = `${prefix}/memo/${id}`;
   const edit = escapeText(`${listHref}${listHref.includes('?') ? '&' : '?'}edit=${id}`);
   const made = id >= FIRST_DATE ? renderTime(page, id) : '';
-  // The times are one element, in the first column.
+  // Both times are in one element, the first column of the footer.
   const times =
     edited === undefined && made !== ''
       ? made
@@ -41,16 +41,13 @@ export function renderCard({ page, memo, text }: MemoCardProps, listHref: string
   );
 }
 
-/** A memo in the trash, and its two ways out. */
-export function TrashCard({
-  page,
-  memo,
-  text,
-  before,
-}: MemoCardProps & {
-  /** the cursor of the part of the trash that it is on */
+export interface TrashCardProps extends MemoCardProps {
+  /** the cursor of the page of the trash that the card is on */
   before?: number;
-}) {
+}
+
+/** A memo's card in the trash, with the buttons to restore it and to delete it for good. */
+export function TrashCard({ page, memo, text, before }: TrashCardProps) {
   const { t } = page;
   return (
     <article id={`m${memo.id}`}>

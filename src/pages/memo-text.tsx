@@ -6,23 +6,23 @@ import { parseText, type Token } from '../memo/text.ts';
 import { escapeText } from './escape.ts';
 import { LIST_FORM } from './list-query.tsx';
 
-/** Lines and characters of a long memo that are shown before one asks for more. */
+/** Lines and characters of a long memo that are shown unfolded. */
 const FOLD_LINES = 12;
 const FOLD_LENGTH = 800;
 
 export interface MemoTextProps {
   page: PageContext;
   memo: Memo;
-  /** marks what it finds */
+  /** marks its matches in the text */
   search?: Search;
-  /** whether its tasks can be done here */
+  /** whether tasks cannot be ticked here */
   fixed?: boolean;
 }
 
 /**
- * A memo's text as HTML: its lines, tasks, links and tags. A long one is folded, unless it was
- * searched; what would be more than `CARD_LENGTH` of HTML is plain text, and folded as well. In
- * pieces, so that others can have their turn between them.
+ * Renders a memo's text: lines, tasks, links and tags. A long text is folded, except in search results.
+ * Beyond `CARD_LENGTH` of HTML, the rest is plain text, and always folded. Yields the HTML in pieces, so
+ * that other requests can run in between.
  */
 export function* renderText({
   page,
@@ -71,30 +71,24 @@ export function* renderText({
   yield `${html}${isFolded ? '</details></div>' : '</div>'}`;
 }
 
-/** Characters of HTML after which others may have their turn. */
+/** Characters of HTML in a piece, after which other requests may run. */
 const PIECE = 2048;
 
-/** Characters of HTML that a task takes around its text. */
+/** Characters of HTML around the text of a task. */
 const TASK_LENGTH = 250;
 
 const openFold = (summary: string) => `<details><summary>${escapeText(summary)}</summary>`;
 
-/** A box that can be pressed without a script: a button of the list's form. */
-function openTask({
-  page,
-  memo,
-  done,
-  index,
-  label,
-  fixed,
-}: {
-  page: PageContext;
-  memo: Memo;
+interface TaskProps extends Pick<Required<MemoTextProps>, 'page' | 'memo' | 'fixed'> {
   done: boolean;
+  /** of the line in the text, from 0 */
   index: number;
+  /** the id of the element with the task's text */
   label: string;
-  fixed: boolean;
-}): string {
+}
+
+/** A checkbox that works without a script: a button of the list's form. */
+function openTask({ page, memo, done, index, label, fixed }: TaskProps): string {
   const box = `role="checkbox" aria-checked="${done}" aria-labelledby="${label}"`;
   const path = `${page.prefix}/memo/${memo.id}/task?version=${versionOf(memo)}&amp;line=${index}`;
   const check = fixed
@@ -121,14 +115,14 @@ const lengthOf = (token: Token): number =>
     ? token.text.length
     : token.parts.reduce((sum, { text }) => sum + text.length, 0);
 
-/** The line that a long text is folded after. */
+/** How many lines of a text are shown unfolded. */
 function foldAt(lines: string[]): number {
   const count = lines.length;
   let length = 0;
-  for (let i = 0; i < count; i++) {
-    length += lines[i]!.length;
+  for (const [i, line] of lines.entries()) {
+    length += line.length;
     if (i + 1 >= FOLD_LINES || length > FOLD_LENGTH) {
-      // Not for the sake of a line or two.
+      // A fold for one or two lines is not worth it.
       return count - i - 1 > 2 ? i + 1 : count;
     }
   }

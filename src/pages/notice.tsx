@@ -4,18 +4,16 @@ import { href } from './href.ts';
 import { LoginButton } from './layout.tsx';
 import { type ListQuery, ListQueryFields } from './list-query.tsx';
 
-/** What is said about what was just done: a memo that can come back, or words for whoever hears. */
+/** What was just done: a deletion that can be undone, or a text for screen readers. */
 export type Notice = { removed: number } | { done: string };
 
-export function NoticeContent({
-  page,
-  notice,
-  query,
-}: {
+export interface NoticeContentProps {
   page: PageContext;
   notice: Notice;
   query: ListQuery;
-}) {
+}
+
+export function NoticeContent({ page, notice, query }: NoticeContentProps) {
   const { t } = page;
   if ('done' in notice) return <span class="visually-hidden">{notice.done}</span>;
   return (
@@ -34,7 +32,7 @@ export function NoticeContent({
   );
 }
 
-/** Why something was not done, while the page stays as it is. */
+/** A problem, on a page that stays as it is. */
 export function ProblemNotice({ page, problem }: { page: PageContext; problem: Problem }) {
   const { t } = page;
   const [title, advice] = t.problems[problem.code];

@@ -3,8 +3,8 @@ import type { HtmlEscapedString } from 'hono/utils/html';
 import type { PageContext, StaticContext } from '../http/page-context.ts';
 
 /**
- * Makes a component of what only language and theme decide. It is rendered once for each pair: made
- * anew for each page, these parts took 14 % of its CPU time (600 people in turn, Node 26).
+ * Makes a component that depends on language and theme only, and is rendered once for each pair.
+ * Rendering these parts for each page took 14 % of its CPU time (600 people in turn, Node 26).
  */
 export function oncePerTheme(render: (page: StaticContext) => unknown) {
   const rendered = new WeakMap<StaticContext, HtmlEscapedString>();

@@ -7,13 +7,13 @@ import { Time } from './time.tsx';
 export interface SessionsProps {
   page: PageContext;
   reader: Reader;
-  /** the last used first */
+  /** the last used one first */
   sessions: SessionInfo[];
-  /** the id of the one that this page was asked for with */
+  /** the id of the session of this request */
   current: string;
 }
 
-/** Where somebody is logged in. */
+/** The page of a person's sessions. */
 export function Sessions({ page, reader, sessions, current }: SessionsProps) {
   const { t } = page;
   return (
@@ -41,15 +41,13 @@ export function Sessions({ page, reader, sessions, current }: SessionsProps) {
   );
 }
 
-function SessionCard({
-  page,
-  session,
-  isCurrent,
-}: {
+interface SessionCardProps {
   page: PageContext;
   session: SessionInfo;
   isCurrent: boolean;
-}) {
+}
+
+function SessionCard({ page, session, isCurrent }: SessionCardProps) {
   const { t } = page;
   const label = `s${session.id}`;
   return (
@@ -78,7 +76,7 @@ function SessionCard({
   );
 }
 
-/** In the order in which they have to be looked for: most call themselves what others are, too. */
+/** In the order of the search, because most `User-Agent` headers name other browsers, too. */
 const BROWSERS: [pattern: RegExp, name: string][] = [
   [/NAVER\(/, '네이버 앱'],
   [/KAKAOTALK/, '카카오톡'],
@@ -99,7 +97,7 @@ const SYSTEMS: [pattern: RegExp, name: string][] = [
   [/Linux/, 'Linux'],
 ];
 
-/** What people call a browser and what it runs on: “Chrome · Android”; undefined if nobody knows. */
+/** The usual name of a browser and its system, like “Chrome · Android”; undefined if unknown. */
 function nameBrowser(userAgent: string): string | undefined {
   const names = [BROWSERS, SYSTEMS].flatMap(
     (list) => list.find(([pattern]) => pattern.test(userAgent))?.[1] ?? [],

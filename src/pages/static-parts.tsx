@@ -1,4 +1,4 @@
-/** The parts of pages that are the same for every reader. */
+/** The parts of pages that depend on language and theme only. */
 import { html } from 'hono/html';
 import { THEMES } from '../http/page-context.ts';
 import { LANGUAGE_NAMES, LANGUAGES } from '../i18n/index.ts';
@@ -22,7 +22,7 @@ export const Script = oncePerTheme((page) => (
   <script type="module" src={assetHref(page, 'app.js')}></script>
 ));
 
-/** What the script says, as JSON for an attribute. */
+/** The texts of the script, as JSON for an attribute. */
 export const scriptMessages = oncePerTheme((page) => html`${JSON.stringify(page.t.script)}`);
 
 export const SkipLink = oncePerTheme((page) => (
@@ -54,7 +54,7 @@ export const Places = oncePerTheme((page) => {
   );
 });
 
-/** Language and theme, kept in cookies. */
+/** The form for language and theme. */
 export const Settings = oncePerTheme((page) => {
   const { t, language, theme } = page;
   return (
@@ -96,7 +96,7 @@ export const KeysButton = oncePerTheme((page) => (
   </button>
 ));
 
-/** The keyboard's shortcuts, for the reader; client/keys.ts does what they say. */
+/** The keyboard shortcuts that `Keys` lists; client/keys.ts implements them. */
 const KEYS: [name: keyof Messages['keyNames'], ...keys: string[]][] = [
   ['search', '/'],
   ['new', 'n'],
@@ -111,7 +111,7 @@ const KEYS: [name: keyof Messages['keyNames'], ...keys: string[]][] = [
   ['help', '?'],
 ];
 
-/** What the keys do. */
+/** The dialog that lists the keyboard shortcuts. */
 export const Keys = oncePerTheme((page) => {
   const { t } = page;
   return (

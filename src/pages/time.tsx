@@ -2,7 +2,7 @@ import { raw } from 'hono/html';
 import type { PageContext } from '../http/page-context.ts';
 import { formatRelative } from '../i18n/time.ts';
 
-/** How long ago something was, as HTML; the script says when, exactly. @param micros a time in µs */
+/** A time as “5 minutes ago”, as HTML; the script adds the exact time. @param micros a time in µs */
 export function renderTime(page: PageContext, micros: number): string {
   const ms = Math.floor(micros / 1000);
   const minute = new Date(ms).toISOString().slice(0, 16);

@@ -7,19 +7,19 @@ import { NoticeContent } from './notice.tsx';
 export interface TrashProps {
   page: PageContext;
   reader: Reader;
-  /** items, the last deleted first, as HTML */
+  /** the items, the last deleted first, as HTML */
   memos: string;
-  /** how many would go, when the question is whether to empty it; 0: nobody asks */
+  /** how many memos would be deleted, if the page asks whether to empty the trash; 0: it does not */
   toEmpty: number;
-  /** the cursor of this part; undefined: the first */
+  /** the cursor of this page; undefined: the first */
   before?: number;
-  /** the cursor of the next part, when there is one */
+  /** the cursor of the next page, if there is one */
   next?: number;
-  /** what was just done, for whoever hears the page */
+  /** what was just done, for screen readers */
   done?: string;
 }
 
-/** What was deleted in the last 30 days. */
+/** The page of the memos that were deleted in the last 30 days. */
 export function Trash({ page, reader, memos, toEmpty, before, next, done }: TrashProps) {
   const { t } = page;
   return (

@@ -5,11 +5,13 @@ import { preferredCoding } from '../http/negotiate.ts';
 import { Problem } from '../http/problem.ts';
 import { respond } from '../http/respond.ts';
 
-/** Static files, from memory: a name that the build did not make does not exist. */
+/** Static files, served from memory: only names that the build made exist. */
 export function assetRoutes(assets: Assets) {
   const files = new Map(Object.values(assets).map((asset) => [asset.file, asset]));
 
   const app = new Hono<Env>();
+
+  // A static file, in the coding that the client prefers.
   app.get('/:file', (c) => {
     const asset = files.get(c.req.param('file'));
     if (!asset) throw new Problem('not-found');
@@ -19,10 +21,11 @@ export function assetRoutes(assets: Assets) {
         'Content-Type': asset.type,
         ...(coding && { 'Content-Encoding': coding }),
         Vary: 'Accept-Encoding',
-        // The name changes with the content.
+        // Immutable, because the name changes with the content.
         'Cache-Control': 'public, max-age=31536000, immutable',
       },
     });
   });
+
   return app;
 }

@@ -31,7 +31,7 @@ beforeEach(() => {
 
 afterAll(() => naver.close());
 
-/** The app, which takes the stand-in for Naver. */
+/** The app, with the stand-in as Naver. */
 const createApp = ({ env = {}, deps = {} }: TestAppOptions = {}) =>
   createTestApp({ env: { NAVER_AUTH_URL: naver.url, NAVER_API_URL: naver.url, ...env }, deps });
 
@@ -45,7 +45,7 @@ interface Cookie {
   secure: boolean;
 }
 
-/** A browser: it keeps cookies for their host and path, and shows where it is sent. */
+/** A browser that keeps cookies by host and path, and does not follow redirects. */
 function openBrowser(app: App, language = 'ko') {
   const jar: Cookie[] = [];
 
@@ -69,7 +69,7 @@ function openBrowser(app: App, language = 'ko') {
     const before = jar.findIndex((it) => it.name === name && it.path === path);
     if (before >= 0) jar.splice(before, 1);
     if (attributes.get('max-age') === '0') return;
-    // What the name promises, browsers insist on (RFC 6265bis §4.1.3.2).
+    // Browsers enforce what the name promises (RFC 6265bis §4.1.3.2).
     const isHosts = attributes.has('secure') && path === '/' && !attributes.has('domain');
     if (name.startsWith('__Host-') && !(isHosts && url.protocol === 'https:')) return;
     jar.push({ name, value, host: url.hostname, path, secure: attributes.has('secure') });
@@ -79,7 +79,7 @@ function openBrowser(app: App, language = 'ko') {
   async function open(address: string, init: RequestInit = {}): Promise<Response> {
     const url = new URL(address);
     const cookies = jar.filter((cookie) => fits(cookie, url));
-    const answer = await app.request(address, {
+    const response = await app.request(address, {
       ...init,
       headers: {
         Accept: HTML,
@@ -90,15 +90,15 @@ function openBrowser(app: App, language = 'ko') {
         ...init.headers,
       },
     });
-    for (const setCookie of answer.headers.getSetCookie()) keep(url, setCookie);
-    return answer;
+    for (const setCookie of response.headers.getSetCookie()) keep(url, setCookie);
+    return response;
   }
 
-  /** Begins a login; what comes back is the address of Naver's page. */
+  /** Begins a login. @returns the address of Naver's page */
   async function begin(site = ORIGIN, init: RequestInit = {}): Promise<URL> {
-    const answer = await open(`${site}/login`, init);
-    expect(answer.status).toBe(302);
-    return new URL(answer.headers.get('Location')!);
+    const response = await open(`${site}/login`, init);
+    expect(response.status).toBe(302);
+    return new URL(response.headers.get('Location')!);
   }
 
   const cookie = (name: string) => jar.find((it) => it.name === name)?.value;
@@ -109,12 +109,12 @@ function openBrowser(app: App, language = 'ko') {
     begin,
     cookie,
     states: () => jar.filter(({ name }) => /^(?:__Host-)?state-/.test(name)),
-    /** A whole login up to the callback's answer. */
+    /** A whole login. @returns the callback's address and the response to it */
     async logIn(name: string, site = ORIGIN) {
       const callback = await consent(await begin(site), { name });
-      return { callback, answer: await open(callback) };
+      return { callback, response: await open(callback) };
     },
-    /** Whose page the browser shows; undefined for the invitation. */
+    /** The name on the page; undefined on the invitation. */
     async readName(site = ORIGIN) {
       const html = await (await open(`${site}/`)).text();
       return /<span class="name">([^<]*)</.exec(html)?.[1];
@@ -122,7 +122,7 @@ function openBrowser(app: App, language = 'ko') {
   };
 }
 
-/** On Naver's page: reads the form, as the browser does, and presses a button of it. */
+/** Reads the form on Naver's page and submits it. @returns the callback's address */
 async function consent(authorizeUrl: URL, { name = '김메모', decision = 'agree' } = {}) {
   const page = await fetch(authorizeUrl);
   expect(page.status).toBe(200);
@@ -130,12 +130,12 @@ async function consent(authorizeUrl: URL, { name = '김메모', decision = 'agre
     (await page.text()).matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g),
     ([, field, value]) => [field!, value!],
   );
-  const answer = await fetch(`${naver.url}/oauth2.0/consent`, {
+  const response = await fetch(`${naver.url}/oauth2.0/consent`, {
     method: 'POST',
     body: new URLSearchParams([...hidden, ['name', name], ['share', 'on'], ['decision', decision]]),
     redirect: 'manual',
   });
-  return answer.headers.get('Location')!;
+  return response.headers.get('Location')!;
 }
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -143,26 +143,26 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const idOf = (name: string) => createHash('sha256').update(`id\n${name}`).digest('base64url');
 const newName = () => `메모 ${newId()}`;
 
-/** A page that says what happened and has a way to log in. */
-async function expectLoginPage(answer: Response, status: number, text: string, site = ORIGIN) {
-  expect(answer.status).toBe(status);
-  expect(answer.headers.get('Content-Type')).toMatch(/^text\/html/);
-  expect(answer.headers.get('Cache-Control')).toBe('private, no-store');
-  const html = await answer.text();
+/** Asserts a page that says what happened and has a login link. */
+async function expectLoginPage(response: Response, status: number, text: string, site = ORIGIN) {
+  expect(response.status).toBe(status);
+  expect(response.headers.get('Content-Type')).toMatch(/^text\/html/);
+  expect(response.headers.get('Cache-Control')).toBe('private, no-store');
+  const html = await response.text();
   expect(html).toContain(text);
   expect(html).toContain(`href="${site}/login"`);
 }
 
 describe('a login', () => {
-  test('leads to the person’s page and saves them exactly as {"id","name"}', async () => {
+  test('leads to the person’s page and stores the user as exactly {"id","name"}', async () => {
     const { app, redis } = createApp();
     const browser = openBrowser(app);
     const name = newName();
     expect(await browser.readName()).toBeUndefined();
 
-    const { answer } = await browser.logIn(name);
-    expect(answer.status).toBe(302);
-    expect(answer.headers.get('Location')).toBe('/');
+    const { response } = await browser.logIn(name);
+    expect(response.status).toBe(302);
+    expect(response.headers.get('Location')).toBe('/');
     expect(await browser.readName()).toBe(name);
 
     const id = idOf(name);
@@ -173,11 +173,11 @@ describe('a login', () => {
     expect(browser.states()).toEqual([]);
   });
 
-  test('binds a ten-minute state to the browser', async () => {
+  test('sets a cookie with its state for ten minutes', async () => {
     const { app } = createApp();
-    const answer = await app.request('/login');
-    const [cookie, ...more] = answer.headers.getSetCookie();
-    const state = new URL(answer.headers.get('Location')!).searchParams.get('state')!;
+    const response = await app.request('/login');
+    const [cookie, ...more] = response.headers.getSetCookie();
+    const state = new URL(response.headers.get('Location')!).searchParams.get('state')!;
     expect(more).toEqual([]);
     expect(state).toMatch(/^[\w-]{43}$/);
     expect(cookie!.split('; ').sort()).toEqual([
@@ -187,16 +187,16 @@ describe('a login', () => {
       'SameSite=Lax',
       `state-${state.slice(0, 8)}=${state}`,
     ]);
-    expect(answer.headers.get('Cache-Control')).toBe('private, no-store');
+    expect(response.headers.get('Cache-Control')).toBe('private, no-store');
     const another = await app.request('/login');
     expect(another.headers.get('Location')).not.toContain(state);
   });
 
-  test('binds the state to the host itself where that is on https', async () => {
+  test('sets the state’s cookie with the prefix __Host- on https', async () => {
     const { app } = createApp({ env: { PUBLIC_URL: PREFIXED } });
-    const answer = await app.request(`${PREFIXED}/login`);
-    const [cookie, ...more] = answer.headers.getSetCookie();
-    const state = new URL(answer.headers.get('Location')!).searchParams.get('state')!;
+    const response = await app.request(`${PREFIXED}/login`);
+    const [cookie, ...more] = response.headers.getSetCookie();
+    const state = new URL(response.headers.get('Location')!).searchParams.get('state')!;
     expect(more).toEqual([]);
     expect(cookie!.split('; ').sort()).toEqual([
       'HttpOnly',
@@ -208,9 +208,9 @@ describe('a login', () => {
     ]);
   });
 
-  test('gives the browser a cookie for the whole host', async () => {
-    const { answer } = await openBrowser(createApp().app).logIn(newName());
-    const cookie = answer.headers.getSetCookie().find((it) => it.startsWith('userId='))!;
+  test('sets the userId cookie for the whole host', async () => {
+    const { response } = await openBrowser(createApp().app).logIn(newName());
+    const cookie = response.headers.getSetCookie().find((it) => it.startsWith('userId='))!;
     const [pair, ...attributes] = cookie.split('; ');
     expect(pair).toMatch(/^userId=[\w-]{43}$/);
     expect(attributes.sort()).toEqual([
@@ -221,13 +221,13 @@ describe('a login', () => {
     ]);
   });
 
-  test('stays under the prefix, and its cookies are for https only there', async () => {
+  test('stays under the prefix, with Secure cookies on https', async () => {
     const { app } = createApp({ env: { PUBLIC_URL: PREFIXED } });
     const browser = openBrowser(app);
     const name = newName();
-    const { answer } = await browser.logIn(name, PREFIXED);
-    expect(answer.headers.get('Location')).toBe('/my/memo/');
-    const session = answer.headers.getSetCookie().find((it) => it.startsWith('userId='))!;
+    const { response } = await browser.logIn(name, PREFIXED);
+    expect(response.headers.get('Location')).toBe('/my/memo/');
+    const session = response.headers.getSetCookie().find((it) => it.startsWith('userId='))!;
     expect(session.split('; ')).toEqual(
       expect.arrayContaining(['Path=/my/memo', 'Secure', 'HttpOnly', 'SameSite=Lax']),
     );
@@ -244,10 +244,12 @@ describe('a login', () => {
     const callback = new URL(await consent(new URL(login.headers.get('Location')!)));
     expect(callback.pathname).toBe('/my/memo/oauth2');
     const cookie = login.headers.getSetCookie()[0]!.split(';', 1)[0]!;
-    const answer = await app.request(`/oauth2${callback.search}`, { headers: { Cookie: cookie } });
-    expect(answer.status).toBe(302);
-    expect(answer.headers.get('Location')).toBe('/my/memo/');
-    expect(answer.headers.getSetCookie().join()).toContain('Path=/my/memo;');
+    const response = await app.request(`/oauth2${callback.search}`, {
+      headers: { Cookie: cookie },
+    });
+    expect(response.status).toBe(302);
+    expect(response.headers.get('Location')).toBe('/my/memo/');
+    expect(response.headers.getSetCookie().join()).toContain('Path=/my/memo;');
   });
 
   test.each([
@@ -262,15 +264,15 @@ describe('a login', () => {
       { Forwarded: 'host=evil.example;proto=http', 'X-Original-URL': '//evil.example' },
       { Referer: 'https://evil.example/', Origin: 'https://evil.example' },
     ] as Record<string, string>[]) {
-      const answer = await app.request(`http://evil.example${path}/login`, { headers });
-      const url = new URL(answer.headers.get('Location')!);
+      const response = await app.request(`http://evil.example${path}/login`, { headers });
+      const url = new URL(response.headers.get('Location')!);
       expect(url.origin).toBe(naver.url);
       expect(url.searchParams.get('redirect_uri')).toBe(`${site}/oauth2`);
-      expect([...answer.headers].join()).not.toContain('evil');
+      expect([...response.headers].join()).not.toContain('evil');
     }
   });
 
-  test('that begins on 127.0.0.1 ends on localhost, by the invitation’s link', async () => {
+  test('that begins on 127.0.0.1 ends on localhost, where the invitation’s link leads', async () => {
     const { app } = createApp();
     const browser = openBrowser(app);
     const name = newName();
@@ -292,20 +294,20 @@ describe('a login', () => {
     const second = await browser.begin();
     expect(browser.states()).toHaveLength(2);
 
-    // Also when they end in another order than they began.
+    // They end in another order than they began.
     for (const url of [second, first]) {
-      const answer = await browser.open(await consent(url, { name }));
-      expect(answer.status).toBe(302);
+      const response = await browser.open(await consent(url, { name }));
+      expect(response.status).toBe(302);
       expect(await browser.readName()).toBe(name);
     }
     expect(browser.states()).toEqual([]);
-    // The later login took the place of the earlier.
+    // The later login replaced the session of the earlier one.
     expect(await redis.smembers(`user:${idOf(name)}:sessions`)).toEqual([
       sha256(browser.cookie('userId')!),
     ]);
   });
 
-  test('ends the session that the browser had: its cookie is worth nothing any more', async () => {
+  test('ends the session that the browser had before', async () => {
     const { app, redis } = createApp();
     const browser = openBrowser(app);
     const [first, second] = [newName(), newName()];
@@ -315,10 +317,10 @@ describe('a login', () => {
     expect(await browser.readName()).toBe(second);
     expect(browser.cookie('userId')).not.toBe(old);
 
-    const answer = await app.request('/memo', {
+    const response = await app.request('/memo', {
       headers: { Cookie: `userId=${old}`, Accept: 'application/json' },
     });
-    expect(answer.status).toBe(401);
+    expect(response.status).toBe(401);
     expect(await redis.exists(`session:${sha256(old)}`)).toBe(0);
     expect(await redis.scard(`user:${idOf(first)}:sessions`)).toBe(0);
   });
@@ -333,7 +335,7 @@ describe('a login', () => {
     expect(await laptop.readName()).toBe(name);
   });
 
-  test('leaves nothing in Redis that could be used: no token, code or state', async () => {
+  test('leaves no token, code or state in Redis', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'memo-auth-'));
     const own = await startRedis({ dir });
     const redis = new Redis(own.url);
@@ -342,7 +344,6 @@ describe('a login', () => {
       const config = { sessions: createSessionStore(redis), memos: createMemoStore(redis) };
       const { app } = createApp({ deps: config });
       const browser = openBrowser(app);
-      naver.answerTokenWith(undefined);
       for (let i = 0; i < 2; i++) {
         const { callback } = await browser.logIn('김메모');
         const query = new URL(callback).searchParams;
@@ -378,7 +379,7 @@ describe('a login', () => {
     }
   });
 
-  test('is in the log without its code, state, cookie or secret', async () => {
+  test('is logged without its code, state, cookie and secret', async () => {
     const { app, log } = createApp();
     const browser = openBrowser(app);
     const { callback } = await browser.logIn(newName());
@@ -398,8 +399,8 @@ describe('a login', () => {
   });
 });
 
-describe('what any site can put on its pages, be it thirty times, keeps nobody from logging in:', () => {
-  /** Somebody at an address of their own, where ten logins can be begun at once. */
+describe('the login limit', () => {
+  /** An app, and a client address of its own, where ten logins can begin at once. */
   function createLimitedApp() {
     const { app } = createApp({ env: { LOGINS_PER_MINUTE: '20', TRUST_PROXY: '1' } });
     const network = crypto.randomUUID().slice(0, 4);
@@ -413,22 +414,22 @@ describe('what any site can put on its pages, be it thirty times, keeps nobody f
   };
 
   test.each<[string, Record<string, string>]>([
-    ['a picture', { 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'image' }],
+    ['an image', { 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'image' }],
     ['a script’s request', { 'Sec-Fetch-Mode': 'cors', 'Sec-Fetch-Dest': 'empty' }],
     ['a frame', { 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'iframe' }],
     ['an object', { 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'object' }],
     ['a prefetch', { 'Sec-Fetch-Mode': 'no-cors', 'Sec-Purpose': 'prefetch' }],
-    ['a page that is rendered beforehand', { ...NAVIGATION, 'Sec-Purpose': 'prefetch;prerender' }],
-    ['a mode alone', { 'Sec-Fetch-Mode': 'websocket' }],
-    ['a destination alone', { 'Sec-Fetch-Dest': 'empty' }],
-  ])('%s', async (_, headers) => {
+    ['a page that is prerendered', { ...NAVIGATION, 'Sec-Purpose': 'prefetch;prerender' }],
+    ['a request with another Sec-Fetch-Mode', { 'Sec-Fetch-Mode': 'websocket' }],
+    ['a request with another Sec-Fetch-Dest', { 'Sec-Fetch-Dest': 'empty' }],
+  ])('does not count %s, which any site can embed', async (_, headers) => {
     const { app, address } = createLimitedApp();
     for (const path of ['/login', `/oauth2?state=${randomToken()}&code=c`]) {
       for (let i = 0; i < 30; i++) {
-        const answer = await app.request(path, { headers: { ...address, ...headers } });
-        expect(answer.status).toBe(400);
-        expect(await answer.json()).toMatchObject({ code: 'bad-request' });
-        expect(answer.headers.getSetCookie()).toEqual([]);
+        const response = await app.request(path, { headers: { ...address, ...headers } });
+        expect(response.status).toBe(400);
+        expect(await response.json()).toMatchObject({ code: 'bad-request' });
+        expect(response.headers.getSetCookie()).toEqual([]);
       }
     }
     const browser = openBrowser(app);
@@ -440,9 +441,9 @@ describe('what any site can put on its pages, be it thirty times, keeps nobody f
 
   test.each<[string, Record<string, string>]>([
     ['a link or a redirect', NAVIGATION],
-    ['a service worker that passes one on', { ...NAVIGATION, 'Sec-Fetch-Dest': 'empty' }],
-    ['a browser that says nothing', {}],
-  ])('but %s is counted', async (_, headers) => {
+    ['a navigation that a service worker forwards', { ...NAVIGATION, 'Sec-Fetch-Dest': 'empty' }],
+    ['a request without Sec-Fetch headers', {}],
+  ])('counts %s', async (_, headers) => {
     const { app, address } = createLimitedApp();
     const init = { headers: { ...address, ...headers } };
     const statuses = [];
@@ -452,7 +453,7 @@ describe('what any site can put on its pages, be it thirty times, keeps nobody f
   });
 });
 
-test('the log tells a login from one opened again, a refused one and a logout, and whose it was', async () => {
+test('the log tells logins, repeated callbacks and logouts apart, with the person’s pseudonym', async () => {
   const { app, log } = createApp();
   const browser = openBrowser(app);
   const name = newName();
@@ -461,7 +462,7 @@ test('the log tells a login from one opened again, a refused one and a logout, a
   await openBrowser(app).open(callback);
   await browser.open(`${ORIGIN}/oauth2?state=${randomToken()}&error=access_denied`);
   await openBrowser(app).open(`${ORIGIN}/oauth2?state=${randomToken()}&code=c`);
-  // Somebody else logs in at the same browser.
+  // Another person logs in at the same browser.
   const [other, before] = [newName(), log.length];
   await browser.logIn(other);
   await browser.open(`${ORIGIN}/logout`, { method: 'POST' });
@@ -487,7 +488,7 @@ test('the log tells a login from one opened again, a refused one and a logout, a
 });
 
 describe('a callback that is opened again', () => {
-  test('by reloading shows the page, and asks Naver nothing', async () => {
+  test('by a reload shows the page, without a request to Naver', async () => {
     const { app, redis } = createApp();
     const browser = openBrowser(app);
     const name = newName();
@@ -495,9 +496,9 @@ describe('a callback that is opened again', () => {
     const cookie = browser.cookie('userId');
     const calls = { ...naver.calls };
     for (let i = 0; i < 3; i++) {
-      const answer = await browser.open(callback);
-      expect(answer.status).toBe(302);
-      expect(answer.headers.get('Location')).toBe('/');
+      const response = await browser.open(callback);
+      expect(response.status).toBe(302);
+      expect(response.headers.get('Location')).toBe('/');
     }
     expect(naver.calls).toEqual(calls);
     expect(browser.cookie('userId')).toBe(cookie);
@@ -505,15 +506,15 @@ describe('a callback that is opened again', () => {
     expect(await redis.scard(`user:${idOf(name)}:sessions`)).toBe(1);
   });
 
-  test('twice at the same moment logs in once', async () => {
+  test('at the same moment logs in once', async () => {
     const { app, redis } = createApp();
     const browser = openBrowser(app);
     const name = newName();
     const callback = await consent(await browser.begin(), { name });
     const { token } = naver.calls;
-    const answers = await Promise.all([1, 2, 3].map(() => browser.open(callback)));
-    expect(answers.map(({ status }) => status)).toEqual([302, 302, 302]);
-    expect(answers.map(({ headers }) => headers.get('Location'))).toEqual(['/', '/', '/']);
+    const responses = await Promise.all([1, 2, 3].map(() => browser.open(callback)));
+    expect(responses.map(({ status }) => status)).toEqual([302, 302, 302]);
+    expect(responses.map(({ headers }) => headers.get('Location'))).toEqual(['/', '/', '/']);
     expect(naver.calls.token).toBe(token + 1);
     expect(await browser.readName()).toBe(name);
     expect(await redis.scard(`user:${idOf(name)}:sessions`)).toBe(1);
@@ -530,47 +531,47 @@ describe('a callback that is opened again', () => {
     expect(naver.calls.token).toBe(token);
   });
 
-  test('by somebody else who saw the address logs nobody in', async () => {
+  test('in another browser logs nobody in', async () => {
     const { app } = createApp();
     const { callback } = await openBrowser(app).logIn(newName());
     const thief = openBrowser(app);
     await thief.open(callback);
     expect(thief.cookie('userId')).toBeUndefined();
 
-    // Nor with a cookie that they made up for it.
+    // Nor with a cookie that they made up.
     const state = new URL(callback).searchParams.get('state')!;
     const { token } = naver.calls;
-    const answer = await app.request(callback, {
+    const response = await app.request(callback, {
       headers: { Cookie: `state-${state.slice(0, 8)}=${state}` },
     });
-    expect(answer.headers.getSetCookie().join()).not.toContain('userId=');
+    expect(response.headers.getSetCookie().join()).not.toContain('userId=');
     expect(naver.calls.token).toBe(token);
   });
 });
 
 describe('a state', () => {
-  /** Nobody is logged in by this callback, and Naver is not asked. */
+  /** Asserts that this callback logs nobody in, and that Naver is not asked. */
   async function expectRefused(app: App, url: string, cookies: string[] = []) {
     const { token } = naver.calls;
-    const answer = await app.request(url, {
+    const response = await app.request(url, {
       headers: { Accept: HTML, ...(cookies.length > 0 && { Cookie: cookies.join('; ') }) },
     });
-    expect(answer.headers.getSetCookie().join()).not.toContain('userId=');
+    expect(response.headers.getSetCookie().join()).not.toContain('userId=');
     expect(naver.calls.token, url).toBe(token);
-    await expectLoginPage(answer, 400, '로그인이 완료되지 않았습니다');
+    await expectLoginPage(response, 400, '로그인이 완료되지 않았습니다');
   }
 
-  test('of another browser is refused, and stays good in its own', async () => {
+  test('of another browser is refused, and can still be used in its own', async () => {
     const { app } = createApp();
     const [mine, theirs] = [openBrowser(app), openBrowser(app)];
     const name = newName();
     const callback = await consent(await mine.begin(), { name });
 
     await theirs.begin();
-    const answer = await theirs.open(callback);
-    await expectLoginPage(answer, 400, '로그인이 완료되지 않았습니다');
+    const response = await theirs.open(callback);
+    await expectLoginPage(response, 400, '로그인이 완료되지 않았습니다');
     expect(theirs.cookie('userId')).toBeUndefined();
-    // Their own login, which is still under way, did not suffer.
+    // Their own login is still under way.
     expect(theirs.states()).toHaveLength(1);
 
     expect((await mine.open(callback)).status).toBe(302);
@@ -613,21 +614,21 @@ describe('a state', () => {
     ]) {
       await expectRefused(app, `${ORIGIN}/oauth2?state=${value}&code=${code}`, cookie);
     }
-    // All of that cost the person nothing.
-    const answer = await browser.open(`${ORIGIN}/oauth2?state=${value}&code=${code}`);
-    expect(answer.status).toBe(302);
+    // The person's own login still works.
+    const response = await browser.open(`${ORIGIN}/oauth2?state=${value}&code=${code}`);
+    expect(response.status).toBe(302);
     expect(browser.cookie('userId')).toBeDefined();
   });
 
-  test('that does not match its cookie takes the cookie away', async () => {
+  test('that does not match its cookie deletes the cookie', async () => {
     const { app } = createApp();
     const state = randomToken();
     const name = `state-${state.slice(0, 8)}`;
-    const answer = await app.request(`${ORIGIN}/oauth2?state=${state}&code=x`, {
+    const response = await app.request(`${ORIGIN}/oauth2?state=${state}&code=x`, {
       headers: { Accept: HTML, Cookie: `${name}=${state.slice(0, 8)}${randomToken().slice(8)}` },
     });
-    expect(answer.status).toBe(400);
-    const [cookie, ...more] = answer.headers.getSetCookie();
+    expect(response.status).toBe(400);
+    const [cookie, ...more] = response.headers.getSetCookie();
     expect(cookie!.split('; ').sort()).toEqual([
       'HttpOnly',
       'Max-Age=0',
@@ -651,8 +652,8 @@ describe('a state', () => {
       victim.jar.push({ name: name.replace('__Host-', ''), value, host, path, secure: true });
     }
     const { token } = naver.calls;
-    const answer = await victim.open(callback);
-    await expectLoginPage(answer, 400, '로그인이 완료되지 않았습니다', PREFIXED);
+    const response = await victim.open(callback);
+    await expectLoginPage(response, 400, '로그인이 완료되지 않았습니다', PREFIXED);
     expect(victim.cookie('userId')).toBeUndefined();
     expect(naver.calls.token).toBe(token);
 
@@ -660,21 +661,21 @@ describe('a state', () => {
     expect(attacker.cookie('userId')).toBeDefined();
   });
 
-  test('without a code, or with a wrong one, ends on a page with a way to log in', async () => {
+  test('without a valid code leads to a page with a login link', async () => {
     const { app } = createApp();
     const browser = openBrowser(app);
     for (const query of ['', '&code=', '&code[]=x', '&code=invented', '&code=a&code=b']) {
       const state = (await browser.begin()).searchParams.get('state');
-      const answer = await browser.open(`${ORIGIN}/oauth2?state=${state}${query}`);
-      await expectLoginPage(answer, 400, '로그인이 완료되지 않았습니다');
+      const response = await browser.open(`${ORIGIN}/oauth2?state=${state}${query}`);
+      await expectLoginPage(response, 400, '로그인이 완료되지 않았습니다');
       expect(browser.states()).toEqual([]);
     }
     expect(browser.cookie('userId')).toBeUndefined();
   });
 });
 
-describe('a login that Naver does not let through', () => {
-  test('because the person refused says so, offers another one, and uses up the state', async () => {
+describe('a login that fails at Naver', () => {
+  test('because the person refused leads to a page that says so, and uses up its state', async () => {
     const { app, redis } = createApp();
     const browser = openBrowser(app);
     const url = await browser.begin();
@@ -687,16 +688,16 @@ describe('a login that Naver does not let through', () => {
     expect(await redis.exists(`state:${sha256(state)}`)).toBe(1);
     expect(naver.calls.token).toBe(token);
 
-    // With the state's cookie put back, a code cannot be slipped in.
+    // Also with the state's cookie put back, a code is not accepted.
     const code = new URL(await consent(await browser.begin())).searchParams.get('code');
-    const answer = await app.request(`/oauth2?state=${state}&code=${code}`, {
+    const response = await app.request(`/oauth2?state=${state}&code=${code}`, {
       headers: { Cookie: `state-${state.slice(0, 8)}=${state}` },
     });
-    expect(answer.headers.getSetCookie().join()).not.toContain('userId=');
+    expect(response.headers.getSetCookie().join()).not.toContain('userId=');
     expect(naver.calls.token).toBe(token);
   });
 
-  test('leaves whoever was logged in logged in', async () => {
+  test('leaves the browser’s session as it was', async () => {
     const { app } = createApp();
     const browser = openBrowser(app);
     const name = newName();
@@ -717,7 +718,7 @@ describe('a login that Naver does not let through', () => {
     ['constructor', 503, '네이버가 응답하지 않습니다', true],
     ['__proto__', 503, '네이버가 응답하지 않습니다', true],
     ['', 503, '네이버가 응답하지 않습니다', true],
-  ])('with the error "%s" answers %i: %s', async (error, status, text, again) => {
+  ])('with the error "%s" gets %i: %s', async (error, status, text, again) => {
     const { app } = createApp();
     const browser = openBrowser(app);
     const state = (await browser.begin()).searchParams.get('state')!;
@@ -728,9 +729,9 @@ describe('a login that Naver does not let through', () => {
       code: 'beside-the-error',
     });
     const { token } = naver.calls;
-    const answer = await browser.open(`${ORIGIN}/oauth2?${query}`);
-    expect(answer.status).toBe(status);
-    const html = await answer.text();
+    const response = await browser.open(`${ORIGIN}/oauth2?${query}`);
+    expect(response.status).toBe(status);
+    const html = await response.text();
     expect(html).toContain(text);
     expect(html).not.toContain('planted');
     expect(html.includes(`href="${ORIGIN}/login"`)).toBe(again);
@@ -738,12 +739,12 @@ describe('a login that Naver does not let through', () => {
     expect(browser.states()).toEqual([]);
   });
 
-  test('with an error, but without our state, is nobody’s login', async () => {
-    const answer = await createApp().app.request(
+  test('without a state of this browser is refused', async () => {
+    const response = await createApp().app.request(
       `/oauth2?error=access_denied&state=${randomToken()}`,
       { headers: { Accept: HTML } },
     );
-    await expectLoginPage(answer, 400, '로그인이 완료되지 않았습니다');
+    await expectLoginPage(response, 400, '로그인이 완료되지 않았습니다');
   });
 
   test.each([
@@ -752,16 +753,16 @@ describe('a login that Naver does not let through', () => {
     ['profile', '4xx'],
     ['profile', '5xx'],
   ] as const)(
-    'because its %s endpoint answers %s says when to try again',
+    'because the %s endpoint responds with %s gets Retry-After',
     async (endpoint, how) => {
       const { app, log } = createApp();
       const browser = openBrowser(app);
       naver.misbehave(endpoint, how);
-      const { answer } = await browser.logIn(newName());
-      expect(answer.headers.get('Retry-After')).toMatch(/^\d+$/);
-      await expectLoginPage(answer, 503, '네이버가 응답하지 않습니다');
+      const { response } = await browser.logIn(newName());
+      expect(response.headers.get('Retry-After')).toMatch(/^\d+$/);
+      await expectLoginPage(response, 503, '네이버가 응답하지 않습니다');
       expect(browser.jar).toEqual([]);
-      // The operator sees why.
+      // The log tells the operator why.
       expect(log.at(-1)).toMatch(/"level":"warn".*"status":503.*"reason":"[^"]/);
 
       naver.misbehave(endpoint, 'ok');
@@ -771,39 +772,39 @@ describe('a login that Naver does not let through', () => {
     },
   );
 
-  test('because our secret is wrong tells the person to ask the operator', async () => {
+  test('because the client secret is wrong asks the person to tell the operator', async () => {
     const { app, log } = createApp({ env: { NAVER_CLIENT_SECRET: 'outdated' } });
-    const { answer } = await openBrowser(app).logIn(newName());
-    expect(answer.status).toBe(502);
-    expect(await answer.text()).toContain('운영자에게 알려 주세요');
+    const { response } = await openBrowser(app).logIn(newName());
+    expect(response.status).toBe(502);
+    expect(await response.text()).toContain('운영자에게 알려 주세요');
     expect(log.at(-1)).toContain('client id or secret');
     expect(log.join()).not.toContain('outdated');
   });
 });
 
-describe('what went wrong is told', () => {
+describe('a failed login is explained', () => {
   const refuse = async (headers: Record<string, string>) =>
     createApp().app.request('/oauth2?state=x', { headers });
 
-  test('in the reader’s language', async () => {
+  test('in the browser’s language', async () => {
     for (const [language, lang, text] of [
       ['ko-KR,ko;q=0.9,en;q=0.8', 'ko', '로그인이 완료되지 않았습니다'],
       ['en-US,en;q=0.9,ko;q=0.8', 'en', 'The login was not completed'],
       ['de,en;q=0.5,ko;q=0.4', 'en', 'The login was not completed'],
       ['de', 'ko', '로그인이 완료되지 않았습니다'],
     ]) {
-      const answer = await refuse({ Accept: HTML, 'Accept-Language': language! });
-      const html = await answer.text();
+      const response = await refuse({ Accept: HTML, 'Accept-Language': language! });
+      const html = await response.text();
       expect(html).toContain(`<html lang="${lang}">`);
       expect(html).toContain(text);
     }
   });
 
   test('to a program as problem+json', async () => {
-    const answer = await refuse({ Accept: 'application/json', 'Accept-Language': 'en' });
-    expect(answer.status).toBe(400);
-    expect(answer.headers.get('Content-Type')).toBe('application/problem+json');
-    expect(await answer.json()).toEqual({
+    const response = await refuse({ Accept: 'application/json', 'Accept-Language': 'en' });
+    expect(response.status).toBe(400);
+    expect(response.headers.get('Content-Type')).toBe('application/problem+json');
+    expect(await response.json()).toEqual({
       type: 'about:blank',
       title: 'The login was not completed',
       status: 400,
@@ -814,7 +815,7 @@ describe('what went wrong is told', () => {
 });
 
 describe('the userId cookie', () => {
-  /** What the page and the API answer to these cookies: a person's or nobody's. */
+  /** Whether the page and the API take these cookies for a login. */
   async function isLoggedIn(app: App, cookie: string, site = ORIGIN) {
     const page = await (await app.request(`${site}/`, { headers: { Cookie: cookie } })).text();
     const memos = await app.request(`${site}/memo`, {
@@ -838,13 +839,13 @@ describe('the userId cookie', () => {
     expect(await isLoggedIn(app, `userId=${browser.cookie('userId')}`)).toBe(true);
   });
 
-  /** What the invitation says of several cookies. */
+  /** The sentence of the invitation about several cookies. */
   const SEVERAL = {
     ko: '이 브라우저에 로그인 쿠키가 여러 개 있어',
     en: 'This browser has several login cookies',
   };
 
-  test('counts among others of the name that are no session', async () => {
+  test('is used if other cookies of its name are no sessions', async () => {
     const { app, logIn } = createApp();
     const { cookie: mine } = await logIn();
     const others = Array.from({ length: 7 }, () => `userId=${randomToken()}`);
@@ -864,7 +865,7 @@ describe('the userId cookie', () => {
     }
   });
 
-  test('of another session beside it counts for neither, and the page says why', async () => {
+  test('is not used beside that of another session, and the page says why', async () => {
     const { app, logIn } = createApp();
     const [mine, planted] = [(await logIn()).cookie, (await logIn()).cookie];
     const others = Array.from({ length: 8 }, () => `userId=${randomToken()}`);
@@ -889,7 +890,7 @@ describe('the userId cookie', () => {
     expect(none).not.toContain(SEVERAL.ko);
   });
 
-  test('is looked up once, and of many not one is', async () => {
+  test('is looked up once, and not at all if there are nine of its name', async () => {
     const { sessions, logIn } = createApp();
     const { cookie: mine } = await logIn();
     const asked: string[] = [];
@@ -905,7 +906,7 @@ describe('the userId cookie', () => {
     expect(asked).toHaveLength(1);
   });
 
-  test('that was planted has no say any more after the next login', async () => {
+  test('that an attacker planted is harmless after the next login', async () => {
     const { app, logIn } = createApp({ env: { PUBLIC_URL: PREFIXED } });
     const browser = openBrowser(app);
     const name = newName();
@@ -914,7 +915,7 @@ describe('the userId cookie', () => {
     const attacker = await logIn();
     const value = attacker.cookie.slice('userId='.length);
     const { host } = new URL(PREFIXED);
-    // As another host of the domain would do it; our own answers cannot take such a cookie away.
+    // As another host of the domain can set it; our responses cannot delete such a cookie.
     browser.jar.push({ name: 'userId', value, host, path: '/my', secure: false });
     expect(await browser.readName(PREFIXED)).toBeUndefined();
 
@@ -926,7 +927,7 @@ describe('the userId cookie', () => {
     }
   });
 
-  test('of memo.py’s, which is for the whole host, makes room for ours under a prefix', async () => {
+  test('of memo.py, with the path /, is deleted by a login under a prefix', async () => {
     const { app } = createApp({ env: { PUBLIC_URL: PREFIXED } });
     const browser = openBrowser(app);
     const { host } = new URL(PREFIXED);
@@ -937,7 +938,7 @@ describe('the userId cookie', () => {
     expect(browser.jar.filter((cookie) => cookie.name === 'userId').length).toBe(1);
   });
 
-  test('that is forged, expired or ended logs nobody in', async () => {
+  test('that is forged, or whose session has expired or ended, logs nobody in', async () => {
     const { app, redis, sessions } = createApp();
     const user = { id: newId(), name: '김메모' };
     const token = await sessions.begin(user);
@@ -975,13 +976,13 @@ describe('logging out', () => {
     await browser.logIn(name, site);
     const token = browser.cookie('userId')!;
 
-    const answer = await browser.open(`${site}/logout`, {
+    const response = await browser.open(`${site}/logout`, {
       method: 'POST',
       headers: { 'Sec-Fetch-Site': 'same-origin', Origin: new URL(site).origin },
     });
-    expect(answer.status).toBe(303);
-    expect(answer.headers.get('Location')).toBe(path === '/' ? '/' : `${path}/`);
-    const [cookie, ...more] = answer.headers.getSetCookie();
+    expect(response.status).toBe(303);
+    expect(response.headers.get('Location')).toBe(path === '/' ? '/' : `${path}/`);
+    const [cookie, ...more] = response.headers.getSetCookie();
     expect(more).toEqual([]);
     expect(cookie!.split('; ')).toEqual(
       expect.arrayContaining(['userId=', 'Max-Age=0', `Path=${path}`]),
@@ -989,23 +990,23 @@ describe('logging out', () => {
     expect(browser.jar).toEqual([]);
     expect(await redis.exists(`session:${sha256(token)}`)).toBe(0);
     expect(await redis.scard(`user:${idOf(name)}:sessions`)).toBe(0);
-    // Whoever copied the cookie has nothing.
+    // A copy of the cookie is of no use.
     const copied = await app.request(`${site}/memo`, {
       headers: { Cookie: `userId=${token}`, Accept: 'application/json' },
     });
     expect(copied.status).toBe(401);
   });
 
-  test('of somebody who is not logged in leads to the page, too', async () => {
+  test('without a login leads to the page', async () => {
     const { app } = createApp();
     for (const headers of [{}, { Cookie: `userId=${randomToken()}` }] as Record<string, string>[]) {
-      const answer = await app.request('/logout', { method: 'POST', headers });
-      expect(answer.status).toBe(303);
-      expect(answer.headers.get('Location')).toBe('/');
+      const response = await app.request('/logout', { method: 'POST', headers });
+      expect(response.status).toBe(303);
+      expect(response.headers.get('Location')).toBe('/');
     }
   });
 
-  test('cannot be done by another site, nor by a link', async () => {
+  test('is refused for another site, and by GET', async () => {
     const { logIn, redis } = createApp();
     const person = await logIn();
     const hash = sha256(person.cookie.slice('userId='.length));
@@ -1017,13 +1018,13 @@ describe('logging out', () => {
       { Origin: 'https://localhost:8000' },
       { Origin: 'null' },
     ]) {
-      const answer = await person.request('/logout', {
+      const response = await person.request('/logout', {
         method: 'POST',
         headers: { ...headers, Accept: HTML } as Record<string, string>,
       });
-      expect(answer.status).toBe(403);
-      expect(await answer.text()).toContain('다른 사이트에서 보낸 요청이라 거절했습니다');
-      expect(answer.headers.getSetCookie()).toEqual([]);
+      expect(response.status).toBe(403);
+      expect(await response.text()).toContain('다른 사이트에서 보낸 요청이라 거절했습니다');
+      expect(response.headers.getSetCookie()).toEqual([]);
     }
     expect((await person.request('/logout')).status).toBe(405);
     expect(await redis.exists(`session:${hash}`)).toBe(1);

@@ -13,7 +13,7 @@ import { pseudonymOf, randomToken, type Session, STATE_LIMIT } from '../store/se
 
 const STATE = /^[\w-]{43}$/;
 
-/** Naver's errors at the login page that are about us or the person; any other is Naver's own. */
+/** Errors in Naver's redirect that are the person's or ours; any other is Naver's own. */
 const REFUSALS = new Map<string, ProblemCode>([
   ['access_denied', 'login-refused'],
   ['invalid_request', 'naver-misconfigured'],
@@ -21,13 +21,14 @@ const REFUSALS = new Map<string, ProblemCode>([
   ['unsupported_response_type', 'naver-misconfigured'],
 ]);
 
-/** Naver's failures when it is asked who the person is. */
+/** Failures of the requests that exchange the code for the person. */
 const FAILURES = {
   unavailable: ['naver-unavailable', 60],
   expired: ['login-expired'],
   misconfigured: ['naver-misconfigured'],
 } satisfies Record<NaverError['failure'], [ProblemCode, retryAfter?: number]>;
 
+/** Login at Naver by OAuth 2.0, and logout. */
 export function authRoutes({ config, changes, limiter, sessions, naver }: AppContext) {
   const app = new Hono<Env>();
   const limited = limitLogins(limiter, config);
@@ -39,30 +40,30 @@ export function authRoutes({ config, changes, limiter, sessions, naver }: AppCon
     path: secure ? '/' : `${config.prefix}/oauth2`,
   };
 
-  // One cookie a state, so that two tabs can log in at once. Its name tells which state it holds.
-  // On https it also tells that this host has set it, over https: with a cookie planted by another
-  // host of the domain, or over http, somebody could be logged in as the attacker (login CSRF).
+  // One cookie for each state, so that two tabs can log in at once; its name has the start of the state.
+  // On https, `__Host-` proves that this host set it over https: with a cookie planted by another host
+  // of the domain, or over http, an attacker could log the victim in as the attacker (login CSRF).
   const cookieName = (state: string) => `${secure ? '__Host-' : ''}state-${state.slice(0, 8)}`;
 
-  // To Naver, with a one-time state that only this browser can bring back.
+  // Redirects to Naver, with a one-time state that only this browser can bring back.
   app.get('/login', navigationsOnly(), limited, (c) => {
     const state = randomToken();
     sendCookie(c, cookieName(state), state, { ...stateCookie, maxAge: STATE_LIMIT / 1000 });
     return redirect(c, naver.authorizeUrl(state));
   });
 
-  // Back from Naver: the state is checked and used up before anything else happens.
+  // The callback from Naver: checks the state and uses it up before anything else.
   app.get('/oauth2', navigationsOnly(), limited, readSession(sessions), async (c) => {
     const state = c.req.query('state') ?? '';
     if (!STATE.test(state)) throw new Problem('login-expired');
     const isOurs = readCookies(c, cookieName(state)).some((it) => equalInConstantTime(it, state));
     sendCookie(c, cookieName(state), '', stateCookie);
     if (!isOurs) {
-      // A callback opened once more, from the history or by going back, is no mistake.
+      // A callback that is opened again, from the history or by going back, is no error.
       if (c.get('session') || (await sessions.isStateUsed(state))) return leaveRepeated(c);
       throw new Problem('login-expired');
     }
-    // A double click or a reload sends the same code twice; it is exchanged once.
+    // A double click or a reload sends the same code twice; it is exchanged only once.
     if (!(await sessions.useState(state))) return leaveRepeated(c);
 
     const refusal = c.req.query('error');
@@ -78,7 +79,7 @@ export function authRoutes({ config, changes, limiter, sessions, naver }: AppCon
       throw new Problem(problem, { retryAfter, cause: error });
     });
     const token = await sessions.begin(user, c.req.header('User-Agent'));
-    // Also of several, of which none counted: the new one must have no rivals.
+    // Rivals end, too: with two sessions in the cookies, the new one would not be used either.
     for (const old of [c.get('session'), ...(c.get('rivals') ?? [])]) await endSession(old);
     setSessionCookie(c, config, token);
     c.set('securityEvent', 'login');
@@ -86,6 +87,7 @@ export function authRoutes({ config, changes, limiter, sessions, naver }: AppCon
     return redirect(c, home);
   });
 
+  // Ends the session; without one, only clears the cookie.
   app.post('/logout', readSession(sessions), async (c) => {
     await endSession(c.get('session'));
     if (c.get('session')) c.set('securityEvent', 'logout');
@@ -107,7 +109,7 @@ export function authRoutes({ config, changes, limiter, sessions, naver }: AppCon
   return app;
 }
 
-/** Compares without telling by its time how much was right. */
+/** Compares in a time that does not depend on where the strings differ (timing attack). */
 function equalInConstantTime(a: string, b: string): boolean {
   if (a.length !== b.length) return false;
   let difference = 0;

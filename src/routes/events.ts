@@ -2,31 +2,30 @@ import { Hono } from 'hono';
 import type { AppContext } from '../context.ts';
 import type { Env } from '../http/env.ts';
 import { respond } from '../http/respond.ts';
-import { onRoutes } from '../middleware/on-routes.ts';
 import { readSession } from '../middleware/read-session.ts';
 import { requireSession } from '../middleware/require-session.ts';
 import type { Listener } from '../store/changes.ts';
 import type { Session } from '../store/sessions.ts';
 
-/** Often enough that no proxy takes a quiet stream for a dead one (an ALB's limit is 60 s), in ms. */
+/** In ms: shorter than the idle timeout of any proxy (an AWS ALB's is 60 s). */
 const HEARTBEAT = 25_000;
 
-/** Sessions that are looked for at once: other requests get their turn in between. */
+/** Sessions that are looked up at once; other requests get their turn in between. */
 const CHUNK = 100;
 
 const CONTENT_TYPE = { 'Content-Type': 'text/event-stream' };
 
-/** Says nothing but that there is a connection. An event, as a page does not see comments. */
+/** The heartbeat. An event, because scripts do not see the comments of a stream. */
 const ALIVE = 'event: alive\ndata:\n\n';
 
 /**
- * `text/event-stream` (WHATWG HTML §9.2): the event `changed` whenever the memos have changed, with the
- * tab that changed them, if one did; and `alive`. Streams end with their session: at once when it is
- * ended, with the next heartbeat when it expires. And they end when the server is about to stop.
+ * `text/event-stream` (WHATWG HTML §9.2): the event `changed` when the person's memos have changed, whose
+ * data is the tab that changed them, and `alive` as a heartbeat. A stream ends when its session is
+ * ended, at the next heartbeat after its session expired, and when shutdown begins.
  */
 export function eventRoutes({ config, changes, sessions, shutdown }: AppContext) {
   const app = new Hono<Env>();
-  app.use(onRoutes(readSession(sessions, { counts: false }), requireSession(config)));
+  app.use(readSession(sessions, { counts: false }), requireSession(config));
   const streams = new Set<EventStream>();
   let heartbeat: ReturnType<typeof setInterval> | undefined;
   const beat = () => {
@@ -37,14 +36,14 @@ export function eventRoutes({ config, changes, sessions, shutdown }: AppContext)
     for (const stream of streams) stream.end();
   });
 
-  /** Closes the streams whose session has ended. While Redis does not say, they go on. */
+  /** Ends the streams whose session has ended. While Redis does not respond, they go on. */
   async function closeEnded(some: EventStream[]): Promise<void> {
     for (let i = 0; i < some.length; i += CHUNK) {
-      const looks = some.slice(i, i + CHUNK).map(async (stream) => {
+      const lookups = some.slice(i, i + CHUNK).map(async (stream) => {
         if (!(await sessions.isOpen(stream.session))) stream.end();
       });
-      // The others of a Redis that does not answer would wait for it one chunk after the other.
-      if ((await Promise.allSettled(looks)).some(({ status }) => status === 'rejected')) return;
+      // If Redis does not respond, the other chunks would time out one after the other.
+      if ((await Promise.allSettled(lookups)).some(({ status }) => status === 'rejected')) return;
     }
   }
 
@@ -58,6 +57,7 @@ export function eventRoutes({ config, changes, sessions, shutdown }: AppContext)
     },
   };
 
+  // The stream of the person's changes.
   app.get('/', async (c) => {
     const session = c.get('reader');
     // HEAD gets no stream: nothing would read or cancel it.
@@ -71,7 +71,7 @@ export function eventRoutes({ config, changes, sessions, shutdown }: AppContext)
       stream.end();
       throw error;
     }
-    // At once, so that the browser knows that it is connected.
+    // Sent at once, so that the page knows that it is connected.
     stream.send(ALIVE);
     if (shutdown.aborted) stream.end();
     return respond(c, stream.body, { headers: CONTENT_TYPE });
@@ -80,17 +80,17 @@ export function eventRoutes({ config, changes, sessions, shutdown }: AppContext)
   return app;
 }
 
-/** Who has a stream, and is told by it what it cannot do itself. */
+/** The callbacks of a stream to the routes that own it. */
 interface Owner {
-  /** its session may have ended */
+  /** called when the stream's session may have ended */
   check(stream: EventStream): void;
-  /** nobody reads it any more */
+  /** called when the stream has ended or its client has disconnected */
   forget(stream: EventStream): void;
 }
 
 /**
- * A stream of text, until it is ended or its reader leaves. One object is its listener and the source
- * of its body, as there are tens of thousands of them.
+ * A stream of events, until it is ended or its client disconnects. One object is both the listener and
+ * the source of the body, because there are tens of thousands of streams.
  */
 class EventStream implements Listener {
   readonly session: Session;
@@ -110,7 +110,7 @@ class EventStream implements Listener {
     this.#controller = controller;
   }
 
-  /** Called by the body when its reader leaves. */
+  /** Called by the body when the client disconnects. */
   cancel(): void {
     this.#controller = undefined;
     this.#owner.forget(this);

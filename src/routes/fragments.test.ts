@@ -1,23 +1,18 @@
-/** What htmx gets: the part of a page that changes, and where to put what was refused. */
-import { beforeAll, describe, expect, test } from 'vitest';
+/** Responses to htmx: the part of a page that changes, and notices of problems. */
+import { describe, expect, test } from 'vitest';
 import { MESSAGES } from '../i18n/index.ts';
 import { createTestApp } from '../testing/app.ts';
 
 const t = MESSAGES.ko;
 const HX = { 'HX-Request': 'true' };
 
-let test_: ReturnType<typeof createTestApp>;
-let logIn: (typeof test_)['logIn'];
+const { redis, logIn } = createTestApp({ env: { PUBLIC_URL: 'http://localhost:8000/memo' } });
 type Person = Awaited<ReturnType<typeof logIn>>;
-beforeAll(() => {
-  test_ = createTestApp({ env: { PUBLIC_URL: 'http://localhost:8000/memo' } });
-  logIn = test_.logIn;
-});
 
-/** Memos with the ids 1, 2, 3…, as memo.py would have left them. */
+/** Stores memos with the ids 1, 2, 3… */
 async function fill({ id }: Person, count: number, text = (i: number) => `글 ${i}`) {
   const memos = Array.from({ length: count }, (_, i) => `{"id":${i + 1},"text":"${text(i + 1)}"}`);
-  await test_.redis.rpush(`user:${id}:memos`, ...memos);
+  await redis.rpush(`user:${id}:memos`, ...memos);
 }
 
 const open = (me: Person, path: string) => me.request(`/memo${path}`, { headers: HX });
@@ -26,25 +21,25 @@ const press = (me: Person, path: string, fields: Record<string, string> = {}) =>
 const idsIn = (html: string) =>
   Array.from(html.matchAll(/<article id="m(\d+)"/g), ([, id]) => Number(id));
 
-/** Asserts a fragment: a title and a main part, and nothing of the frame. */
-async function readFragment(answer: Response): Promise<string> {
-  expect(answer.headers.get('Content-Type')).toMatch(/^text\/html/);
-  expect(answer.headers.get('Cache-Control')).toBe('private, no-store');
-  expect(answer.headers.get('Memo-Fragment')).toBe('true');
-  const html = await answer.text();
+/** Asserts a fragment: a title and a main part, without the frame of the page. */
+async function readFragment(response: Response): Promise<string> {
+  expect(response.headers.get('Content-Type')).toMatch(/^text\/html/);
+  expect(response.headers.get('Cache-Control')).toBe('private, no-store');
+  expect(response.headers.get('Memo-Fragment')).toBe('true');
+  const html = await response.text();
   expect(html).toMatch(/^<title>[^<]+<\/title><main id="main"/);
   expect(html).not.toMatch(/<html|<body|<head\b|class="bar"|class="search"|<script/);
   return html;
 }
 
-/** Asserts a refusal that is said beside the page, which stays as it is. */
-async function readNotice(answer: Response, status: number): Promise<string> {
-  expect(answer.status).toBe(status);
-  expect(answer.headers.get('HX-Retarget')).toBe('#notice');
-  expect(answer.headers.get('HX-Reswap')).toMatch(/^innerHTML/);
-  expect(answer.headers.get('HX-Push-Url')).toBe('false');
-  expect(answer.headers.get('Memo-Fragment')).toBe('true');
-  const html = await answer.text();
+/** Asserts a notice of a problem, on a page that stays as it is. */
+async function readNotice(response: Response, status: number): Promise<string> {
+  expect(response.status).toBe(status);
+  expect(response.headers.get('HX-Retarget')).toBe('#notice');
+  expect(response.headers.get('HX-Reswap')).toMatch(/^innerHTML/);
+  expect(response.headers.get('HX-Push-Url')).toBe('false');
+  expect(response.headers.get('Memo-Fragment')).toBe('true');
+  const html = await response.text();
   expect(html).toContain('role="alert"');
   expect(html).not.toMatch(/<main|<html/);
   return html;
@@ -65,23 +60,23 @@ describe('htmx', () => {
     expect(await readFragment(await open(me, '/trash'))).toContain(t.trashEmpty);
   });
 
-  test('gets the whole page when it is a browser that asks', async () => {
+  test('is loaded by the whole page that a browser gets', async () => {
     const html = await (await (await logIn()).request('/memo/')).text();
     expect(html).toMatch(/^<!DOCTYPE html><html/);
     expect(html).toMatch(/<script type="module" src="\/memo\/assets\/app\.\w+\.js">/);
     expect(html).toContain('data-events="/memo/memo/events"');
   });
 
-  test('sees what a form did at once, in the view that it was sent from', async () => {
+  test('gets the changed page of the list that a form was sent from', async () => {
     const me = await logIn();
     await fill(me, 120, (i) => `- [ ] 우유 ${i}`);
     const view = { q: '우유', through: '21' };
     const where = '/memo/?through=21&q=%EC%9A%B0%EC%9C%A0';
     const send = async (path: string, fields: Record<string, string> = {}) => {
-      const answer = await press(me, path, { ...view, ...fields });
-      expect(answer.status).toBe(200);
-      expect(answer.headers.get('HX-Replace-Url')).toBe(where);
-      const html = await readFragment(answer);
+      const response = await press(me, path, { ...view, ...fields });
+      expect(response.status).toBe(200);
+      expect(response.headers.get('HX-Replace-Url')).toBe(where);
+      const html = await readFragment(response);
       expect(html).toContain('<hx-partial hx-target="#notice"');
       return html;
     };
@@ -107,19 +102,19 @@ describe('htmx', () => {
     ]);
   });
 
-  test('gets a new memo’s page, and no memo twice for one key', async () => {
+  test('gets the page with a new memo, which is stored once for its key', async () => {
     const me = await logIn();
     for (let i = 0; i < 2; i++) {
-      const answer = await press(me, '/memo', { text: '새 글', key: 'k1' });
-      expect(answer.status).toBe(200);
-      const html = await readFragment(answer);
+      const response = await press(me, '/memo', { text: '새 글', key: 'k1' });
+      expect(response.status).toBe(200);
+      const html = await readFragment(response);
       expect(idsIn(html)).toHaveLength(1);
       expect(html).toContain(t.saved);
     }
     expect(await me.stored()).toHaveLength(1);
   });
 
-  test('leaves the editor of another memo open', async () => {
+  test('gets a page on which the editor of another memo stays open', async () => {
     const me = await logIn();
     await fill(me, 3);
     const html = await readFragment(await press(me, '/memo/1/pin', { pin: 'true', edit: '3' }));
@@ -130,11 +125,11 @@ describe('htmx', () => {
     expect(saved).not.toContain('id="edit-3"');
   });
 
-  test('gets older memos as items to be added, and one memo as a card', async () => {
+  test('gets older memos as items of the list, and one memo as a card', async () => {
     const me = await logIn();
     await fill(me, 70);
-    const answer = await open(me, '/memo?before=60');
-    const html = await answer.text();
+    const response = await open(me, '/memo?before=60');
+    const html = await response.text();
     expect(html).toMatch(/^<li><article/);
     expect(idsIn(html)).toEqual(Array.from({ length: 50 }, (_, i) => 59 - i));
     expect(html).toContain('hx-get="/memo/memo?before=10"');
@@ -145,7 +140,7 @@ describe('htmx', () => {
     expect(await card.text()).toMatch(/^<article id="m7"/);
   });
 
-  test('is told beside the page what was refused', async () => {
+  test('gets a notice of a refused request, and its page stays', async () => {
     const me = await logIn();
     await fill(me, 1);
     const before = await me.stored();
@@ -164,7 +159,7 @@ describe('htmx', () => {
     expect(await me.stored()).toEqual(before);
   });
 
-  test('is asked on the page when somebody has to decide', async () => {
+  test('gets a page when the person has to decide', async () => {
     const me = await logIn();
     await fill(me, 1);
     await me.send('PATCH', '/memo/memo/1', { text: '저쪽 글' });
@@ -178,11 +173,11 @@ describe('htmx', () => {
     expect(JSON.parse((await me.stored())[0]!).text).toBe('저쪽 글');
   });
 
-  test('without a login is told so, and its page stays', async () => {
+  test('without a login gets a notice, and its page stays', async () => {
     const me = await logIn();
     await fill(me, 1);
     await me.post('/memo/logout', {});
-    for (const answer of [
+    for (const response of [
       await open(me, '/'),
       await open(me, '/trash'),
       await open(me, '/memo'),
@@ -190,7 +185,7 @@ describe('htmx', () => {
       await press(me, '/memo', { text: '쓰던 글', key: 'k2' }),
       await press(me, '/memo/1/delete'),
     ]) {
-      const html = await readNotice(answer, 401);
+      const html = await readNotice(response, 401);
       expect(html).toContain('href="http://localhost:8000/memo/login"');
       expect(html).not.toContain('글 1');
     }
@@ -198,8 +193,8 @@ describe('htmx', () => {
   });
 });
 
-describe('the page reaches as far down as it had been read', () => {
-  test('to the memo that the address names, and a bit beyond at most', async () => {
+describe('the page with the parameter through', () => {
+  test('goes down to that memo, and less than 50 memos beyond', async () => {
     const me = await logIn();
     await fill(me, 200);
     for (const through of [151, 150, 101, 30, 1]) {
@@ -211,7 +206,7 @@ describe('the page reaches as far down as it had been read', () => {
     expect((await me.request('/memo/?through=x')).status).toBe(400);
   });
 
-  test('but not endlessly', async () => {
+  test('has 1,000 memos at most', async () => {
     const me = await logIn();
     await fill(me, 1200);
     const html = await (await me.request('/memo/?through=1')).text();

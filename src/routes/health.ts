@@ -3,9 +3,10 @@ import type { AppContext } from '../context.ts';
 import type { Env } from '../http/env.ts';
 import { respondText } from '../http/respond.ts';
 
-/** How long a result is good for, in ms: many balancers asking at once are one question to Redis. */
+/** How long a result is reused, in ms: many load balancers that ask at once cost one check of Redis. */
 const FRESH = 500;
 
+/** Health checks, for load balancers and the container. */
 export function healthRoutes({ checkStorage, storageWarning, shutdown }: AppContext) {
   let checked = 0;
   let check: Promise<boolean> = Promise.resolve(false);
@@ -23,19 +24,20 @@ export function healthRoutes({ checkStorage, storageWarning, shutdown }: AppCont
   }
 
   const app = new Hono<Env>();
-  // The process is alive, whatever becomes of Redis: restarting it would help nobody.
+
+  // Liveness: does not depend on Redis, because restarting this process would not repair it.
   app.get('/healthz', (c) => {
     c.set('isHealthCheck', true);
     return respondText(c, 'ok\n');
   });
 
-  // Redis can be read and written, and no shutdown has begun.
+  // Readiness: Redis can be read and written, and no shutdown has begun.
   app.get('/readyz', async (c) => {
     c.set('isHealthCheck', true);
     if (shutdown.aborted || !(await isStorageReady())) {
       return respondText(c, 'not ready\n', { status: 503, headers: { 'Retry-After': '2' } });
     }
-    // Still ready: to take all targets out would only add an outage to the risk.
+    // Ready in spite of a warning: taking all targets out of service would add an outage to the risk.
     const warning = storageWarning();
     return respondText(c, warning === undefined ? 'ready\n' : `ready\nwarning: ${warning}\n`);
   });

@@ -24,7 +24,7 @@ const ENTITIES: Record<string, string> = {
 };
 const TAG = /<(\/?)([a-z][\w-]*)((?:\s+[\w:-]+="[^"<>]*")*)\/?>|([^<>]+)/y;
 
-/** Reads a page, stricter than a browser: whatever is not as we write it is an error. */
+/** Parses a page more strictly than a browser: throws at anything that we do not write like that. */
 function parse(html: string): Element {
   const root: Element = { tag: 'root', attributes: new Map(), children: [] };
   const open = [root];
@@ -69,7 +69,7 @@ function parse(html: string): Element {
   return root;
 }
 
-/** The elements below, in the page's order. */
+/** The descendants that fit, in the page's order. */
 function all(element: Element, fits: (element: Element) => boolean): Element[] {
   return element.children.flatMap((child) =>
     typeof child === 'string' ? [] : [...(fits(child) ? [child] : []), ...all(child, fits)],
@@ -96,7 +96,7 @@ const linkOf = (page: Element, label: string) =>
   byTag(page, 'a')
     .find((link) => textOf(link) === label)
     ?.attributes.get('href');
-/** The form of a button, which is sent to the button's address: as if the button stood in it. */
+/** The form that a button submits, as if it had the button's address, and the button in it. */
 const formOfButton = (page: Element, button: Element): Element => ({
   tag: 'form',
   attributes: new Map([['action', button.attributes.get('formaction')!]]),
@@ -106,7 +106,7 @@ const buttonOf = (page: Element, action: string) =>
   byTag(page, 'button').find(
     ({ attributes }) => attributes.get('formaction')?.split('?', 1)[0] === action,
   );
-/** What is sent to an address: a form, or a button's. */
+/** The form that posts to an address, which is the form's own or a button's. */
 function formOf(page: Element, action: string): Element {
   const form = byTag(page, 'form').find(({ attributes }) => attributes.get('action') === action);
   const button = buttonOf(page, action);
@@ -116,14 +116,14 @@ const composerOf = (page: Element) => formOf(page, '/memo');
 const searchFieldOf = (page: Element) =>
   byTag(page, 'input').find(({ attributes }) => attributes.get('type') === 'search')!;
 
-/** Opens a page, as whoever follows a link to it. */
+/** Opens the page that a link leads to. */
 async function open(me: Person, path: string, headers: Record<string, string> = {}) {
-  const answer = await me.request(path.split('#', 1)[0]!, { headers });
-  expect(answer.status).toBe(200);
-  return parse(await answer.text());
+  const response = await me.request(path.split('#', 1)[0]!, { headers });
+  expect(response.status).toBe(200);
+  return parse(await response.text());
 }
 
-/** What a browser sends of a form: its fields and the button that is pressed. */
+/** The fields that a browser sends of a form, and the button that submits it. */
 function fieldsOf(form: Element): Record<string, string> {
   const named = all(form, ({ tag, attributes }) => tag !== 'textarea' && attributes.has('name'));
   return Object.fromEntries(
@@ -131,14 +131,14 @@ function fieldsOf(form: Element): Record<string, string> {
   );
 }
 
-/** Sends a form, perhaps with something else filled in. */
+/** Submits a form, with these fields filled in. @returns the address of the redirect */
 async function press(me: Person, form: Element, filled: Record<string, string> = {}) {
-  const answer = await me.post(form.attributes.get('action')!, { ...fieldsOf(form), ...filled });
-  expect(answer.status).toBe(303);
-  return answer.headers.get('Location')!;
+  const response = await me.post(form.attributes.get('action')!, { ...fieldsOf(form), ...filled });
+  expect(response.status).toBe(303);
+  return response.headers.get('Location')!;
 }
 
-/** Memos, oldest first; of an empty list they get the ids 1, 2, 3… */
+/** Stores memos, oldest first; in an empty list they get the ids 1, 2, 3… */
 const fill = (me: Person, ...texts: string[]) =>
   redis.rpush(`user:${me.id}:memos`, ...texts.map((text) => JSON.stringify({ text })));
 
@@ -151,8 +151,8 @@ async function write(me: Person, text: string): Promise<number> {
 const storedTexts = async (me: Person) => (await me.stored()).map((memo) => parseMemo(memo).text);
 const search = (q: string) => `/?${new URLSearchParams({ q })}`;
 
-describe('who searches', () => {
-  test('finds the memos that have every word, newest first, and sees where', async () => {
+describe('a search', () => {
+  test('finds the memos that have every word, newest first, and marks the words', async () => {
     const me = await logIn();
     await fill(me, '우유와 달걀', '달걀', 'MILK 우유', '장보기: 달걀, 우유, milk');
     const page = await open(me, search('우유  달걀'));
@@ -169,7 +169,7 @@ describe('who searches', () => {
     ]);
   });
 
-  test('finds by initial consonants', async () => {
+  test('finds Korean words by their initial consonants', async () => {
     const me = await logIn();
     await fill(me, '오늘 장보기 목록', '장 볼 곳');
     const page = await open(me, search('ㅈㅂㄱ'));
@@ -177,7 +177,7 @@ describe('who searches', () => {
     expect(marksOf(page)).toEqual(['장보기']);
   });
 
-  test('finds only their own memos, and none of the trash', async () => {
+  test('finds only the person’s own memos, and none in the trash', async () => {
     const [me, other] = [await logIn(), await logIn()];
     await fill(other, '우유');
     await fill(me, '우유 하나', '우유 둘');
@@ -185,7 +185,7 @@ describe('who searches', () => {
     expect(textsOf(await open(me, search('우유')))).toEqual(['우유 둘']);
   });
 
-  test('sees what was found, pinned or not, in its order, and nothing else', async () => {
+  test('shows pinned and other memos in one list, without the composer', async () => {
     const me = await logIn();
     await fill(me, '우유 하나', '달걀', '우유 둘', '우유 셋');
     for (const id of [1, 2]) await me.send('PATCH', `/memo/${id}`, { pin: true });
@@ -201,7 +201,7 @@ describe('who searches', () => {
   test.each([
     [120, [50, 50, 20]],
     [100, [50, 50]],
-  ])('of %i hits reaches each, once', async (count, sizes) => {
+  ])('of %i hits shows each once, over several pages', async (count, sizes) => {
     const me = await logIn();
     const q = 'a&b "c"+%';
     const hits = Array.from({ length: count }, (_, i) => `a&b "c"+% (${i})`);
@@ -220,7 +220,7 @@ describe('who searches', () => {
     expect(found.flat()).toEqual([...hits].reverse());
   });
 
-  test('is told when there is nothing, and has a way back', async () => {
+  test('without hits says so, and links back', async () => {
     const me = await logIn();
     await fill(me, '우유');
     const page = await open(me, search('치즈'));
@@ -230,7 +230,7 @@ describe('who searches', () => {
     expect(linkOf(page, t.older)).toBeUndefined();
   });
 
-  test.each(['', '   ', '\u3000\n'])('for nothing (%j) gets the plain page', async (q) => {
+  test.each(['', '   ', '\u3000\n'])('for %j shows the plain page', async (q) => {
     const me = await logIn();
     await fill(me, ...Array.from({ length: 60 }, (_, i) => `${i}`));
     const page = await open(me, search(q));
@@ -249,7 +249,7 @@ describe('who searches', () => {
     "'><script>alert(1)</script>",
     '</title><svg onload=alert(1)>',
     '&lt;b&gt; &amp;',
-  ])('for HTML (%s) finds it as it was written', async (q) => {
+  ])('for HTML (%s) finds it, and shows it as text', async (q) => {
     const me = await logIn();
     await fill(me, `앞 ${q} 뒤`, '다른 글');
     const page = await open(me, search(q));
@@ -260,11 +260,11 @@ describe('who searches', () => {
     expect(fieldsOf(formOf(page, '/memo/1/delete'))).toMatchObject({ q });
     expect([...byTag(page, 'img'), ...byTag(page, 'svg')]).toEqual([]);
     for (const script of byTag(page, 'script')) expect(script.children).toEqual([]);
-    // With nothing found, the query is all that there is.
+    // Without hits, the page has only the query.
     expect(cardsOf(await open(me, search(`없음${q}`)))).toEqual([]);
   });
 
-  test('comes back to what was found, after whatever is done there', async () => {
+  test('is still on the page after each action on a card', async () => {
     const me = await logIn();
     await fill(me, ...Array.from({ length: 60 }, (_, i) => `- [ ] 우유 & "${i}"`));
     const q = '우유 &';
@@ -281,7 +281,7 @@ describe('who searches', () => {
       forms.map(() => expect.objectContaining(view)),
     );
     expect(forms).toHaveLength(10 * 3);
-    // And that stands on the page once, however many there are.
+    // And these fields are on the page once, not in each card.
     expect(
       byTag(page, 'input').filter(({ attributes }) => attributes.get('name') === 'before'),
     ).toHaveLength(1);
@@ -315,7 +315,7 @@ describe('who searches', () => {
     expect(await me.stored()).toHaveLength(60);
   });
 
-  test('still searches after their edit was refused', async () => {
+  test('is still on the page after an edit was refused', async () => {
     const me = await logIn();
     await fill(me, '우유');
     const editor = await open(me, `${search('우유')}&edit=1`);
@@ -332,16 +332,16 @@ describe('who searches', () => {
 });
 
 describe('a search by the API', () => {
-  test('has pages that lead from the newest hit to the oldest, each once', async () => {
+  test('has pages that list every hit once, from the newest to the oldest', async () => {
     const me = await logIn();
     await fill(me, ...Array.from({ length: 250 }, (_, i) => (i % 2 ? `달걀 ${i}` : `우유 ${i}`)));
     const found: string[] = [];
     const sizes: number[] = [];
     let before = '';
     do {
-      const answer = await me.request(`/memo${search('ㅇㅇ').slice(1)}&limit=30${before}`);
-      expect(answer.headers.get('Content-Type')).toBe('application/json');
-      const { memos, next, ...rest } = await answer.json();
+      const response = await me.request(`/memo${search('ㅇㅇ').slice(1)}&limit=30${before}`);
+      expect(response.headers.get('Content-Type')).toBe('application/json');
+      const { memos, next, ...rest } = await response.json();
       expect(rest).toEqual({});
       found.push(...memos.map((memo: object) => JSON.stringify(memo)));
       sizes.push(memos.length);
@@ -352,7 +352,7 @@ describe('a search by the API', () => {
     expect(found).toEqual((await me.stored()).filter((memo) => memo.includes('우유')).reverse());
   });
 
-  test('has 50 hits a page when nothing else is said, and none for nobody', async () => {
+  test('has 50 hits a page by default, and none of another person’s memos', async () => {
     const [me, other] = [await logIn(), await logIn()];
     await fill(me, ...Array.from({ length: 51 }, () => '우유'));
     const page = await (await me.request('/memo?q=%EC%9A%B0%EC%9C%A0')).json();
@@ -361,7 +361,7 @@ describe('a search by the API', () => {
     expect(await theirs.text()).toBe('{"memos":[]}');
   });
 
-  test('for blanks is no search: all memos, or a page of them', async () => {
+  test('for blanks returns all memos, or a page of them', async () => {
     const me = await logIn();
     await fill(me, 'a', 'b', 'c');
     expect((await (await me.request('/memo?q=')).json()).memos).toHaveLength(3);
@@ -370,7 +370,7 @@ describe('a search by the API', () => {
   });
 
   test.each(['limit=0', 'limit=201', 'limit=x', 'before=0', 'before=x'])(
-    'with a page that cannot be (%s) is refused',
+    'with %s is refused',
     async (query) => {
       const me = await logIn();
       expect((await me.request(`/memo?q=x&${query}`)).status).toBe(400);
@@ -378,7 +378,7 @@ describe('a search by the API', () => {
   );
 });
 
-test.each(['/', '/memo'])('a search at %s ends when nobody waits for it any more', async (path) => {
+test.each(['/', '/memo'])('a search at %s ends when its client disconnects', async (path) => {
   const client = connect();
   const memos = createMemoStore(client);
   let asked = 0;
@@ -406,7 +406,7 @@ test.each(['/', '/memo'])('a search at %s ends when nobody waits for it any more
 });
 
 describe('in a memo', () => {
-  test('a #tag leads to the memos that have it', async () => {
+  test('a #tag links to the memos that have it', async () => {
     const me = await logIn();
     await fill(me, '장보기', '#장보기 우유', '내일 #장보기: 달걀');
     const page = await open(me, '/');
@@ -418,7 +418,7 @@ describe('in a memo', () => {
     expect(marksOf(found)).toEqual(['#장보기', '#장보기']);
   });
 
-  test('an address is a link that tells the other site nothing', async () => {
+  test('an address is a link, without a referrer', async () => {
     const me = await logIn();
     const address = 'https://example.com/a(b)?c=%20&d="'.slice(0, -1);
     await fill(me, `보기: ${address}, 또 http://x.example/'><b onclick=x>`);
@@ -469,7 +469,7 @@ describe('a task', () => {
     return { me, id, show, toggle };
   }
 
-  test('is a checkbox with its line for a name', async () => {
+  test('is a checkbox that its line labels', async () => {
     const { show } = await tasks();
     const { memo, boxes } = await show();
     expect(textOf(memo, 'div')).toBe('할 일\n-[ ] 우유\n끝');
@@ -485,7 +485,7 @@ describe('a task', () => {
     ]);
   });
 
-  test('is done and undone by its box: that line, and nothing else', async () => {
+  test('is ticked and unticked by its checkbox, and nothing but its line changes', async () => {
     const { me, id, show } = await tasks();
     const expectText = async (text: string) => {
       const [memo, ...more] = await me.stored();
@@ -504,26 +504,26 @@ describe('a task', () => {
     await expectText('할 일\n- [ ] 우유\n  * [ ] 우유\n- [ ] 우유\n-[ ] 우유\n끝');
   });
 
-  test('of a text that was changed elsewhere is left alone', async () => {
+  test('of a text that was changed elsewhere gets 412', async () => {
     const { me, id, show, toggle } = await tasks();
     const [form] = (await show()).forms;
     await me.send('PATCH', `/memo/${id}`, { text: '- [ ] 새 첫 줄\n- [ ] 다른 일' });
     const before = await me.stored();
     const pressed = () => me.post(form!.attributes.get('action')!, fieldsOf(form!));
-    const answer = await pressed();
-    expect(answer.status).toBe(412);
-    expect(answer.headers.get('ETag')).toBe(`"${versionOf(parseMemo(before[0]!))}"`);
+    const response = await pressed();
+    expect(response.status).toBe(412);
+    expect(response.headers.get('ETag')).toBe(`"${versionOf(parseMemo(before[0]!))}"`);
     for (const version of ['1', `${id - 1}`, '9007199254740991']) {
       expect((await toggle({ version })).status).toBe(412);
     }
     expect(await me.stored()).toEqual(before);
-    // Whoever pressed it is told that the text changed, also when no task is left there.
+    // Also if no task is left on the line: the person is told that the text changed.
     await me.send('PATCH', `/memo/${id}`, { text: '일이 없다' });
     expect((await pressed()).status).toBe(412);
     expect(await storedTexts(me)).toEqual(['일이 없다']);
   });
 
-  test('whose box is pressed twice is done once, and the second press is no conflict', async () => {
+  test('that is ticked twice is ticked once, and the second request is no conflict', async () => {
     const { me, id, toggle } = await tasks();
     expect((await toggle({})).status).toBe(303);
     const once = await me.stored();
@@ -532,19 +532,19 @@ describe('a task', () => {
     expect(await me.stored()).toEqual(once);
   });
 
-  test('of two boxes that are pressed at once on one text, one is done and one is told', async () => {
+  test('and another one of its memo, ticked at the same time: one is ticked, one gets 412', async () => {
     const { me, toggle } = await tasks();
-    const answers = await Promise.all([toggle({ line: '1' }), toggle({ line: '3' })]);
-    expect(answers.map(({ status }) => status).sort()).toEqual([303, 412]);
+    const responses = await Promise.all([toggle({ line: '1' }), toggle({ line: '3' })]);
+    expect(responses.map(({ status }) => status).sort()).toEqual([303, 412]);
     expect((await storedTexts(me))[0]!.match(/\[x\]/g)).toHaveLength(1);
   });
 
-  test.each(['0', '4', '5', '6', '99999'])('is not on line %s', async (line) => {
+  test.each(['0', '4', '5', '6', '99999'])('on line %s, which has none, gets 409', async (line) => {
     const { me, toggle } = await tasks();
     const before = await me.stored();
-    const answer = await toggle({ line });
-    expect(answer.status).toBe(409);
-    expect(await answer.text()).toContain(t.problems['not-a-task'][0]);
+    const response = await toggle({ line });
+    expect(response.status).toBe(409);
+    expect(await response.text()).toContain(t.problems['not-a-task'][0]);
     expect(await me.stored()).toEqual(before);
   });
 
@@ -554,7 +554,7 @@ describe('a task', () => {
   };
   const cases = Object.entries({ ...no, version: ['', '0', '-1', 'x', '1.5', '"1"'] });
   test.each(cases.flatMap(([name, values]) => values.map((value) => [name, value])))(
-    'with the %s %j makes no sense',
+    'with the %s %j gets 400',
     async (name, value) => {
       const { me, toggle } = await tasks();
       const before = await me.stored();
@@ -563,7 +563,7 @@ describe('a task', () => {
     },
   );
 
-  test('needs all three of line, version and done, from a form', async () => {
+  test('needs line, version and done, and a form', async () => {
     const { me, id } = await tasks();
     const before = await me.stored();
     const fields = { line: '1', version: `${id}`, done: 'true' };
@@ -576,7 +576,7 @@ describe('a task', () => {
     expect(await me.stored()).toEqual(before);
   });
 
-  test('of a memo that is unknown, deleted or somebody else’s is not found', async () => {
+  test('of a memo that is unknown, deleted or another person’s gets 404', async () => {
     const [{ me, id, toggle }, other] = [await tasks(), await logIn()];
     const fields = { line: '1', version: `${id}`, done: 'true' };
     for (const unknown of ['5', '0', `${id + 1}`, 'x', '__proto__']) {
@@ -586,11 +586,11 @@ describe('a task', () => {
     const theirs = await other.post(`/memo/${id}/task`, fields);
     expect(theirs.status).toBe(404);
     expect(await theirs.text()).not.toContain('우유');
-    const nobody = await app.request(`/memo/${id}/task`, {
+    const anonymous = await app.request(`/memo/${id}/task`, {
       method: 'POST',
       body: new URLSearchParams(fields),
     });
-    expect([nobody.status, nobody.headers.get('Location')]).toEqual([302, '/']);
+    expect([anonymous.status, anonymous.headers.get('Location')]).toEqual([302, '/']);
     expect(await me.stored()).toEqual(before);
     expect(await other.stored()).toEqual([]);
     await me.request(`/memo/${id}`, { method: 'DELETE' });
@@ -608,7 +608,7 @@ describe('a long memo', () => {
   test.each([
     ['lines', lines(100)],
     ['characters', lines(10, '가'.repeat(400))],
-  ])('of many %s is folded, and all of it is there', async (_, all) => {
+  ])('of many %s is folded, and all of its text is on the page', async (_, all) => {
     const me = await logIn();
     const id = await write(me, all.join('\n'));
     const memo = memoOf(cardOf(await open(me, '/'), id));
@@ -621,7 +621,7 @@ describe('a long memo', () => {
     expect([...textOf(memo, 'details').split('\n'), ...folded]).toEqual(all);
   });
 
-  test('is not folded where something was found, nor is a short one anywhere', async () => {
+  test('is not folded in search results, and a short one is never folded', async () => {
     const me = await logIn();
     await fill(me, lines(9).join('\n'), [...lines(100), '바늘'].join('\n'));
     const page = await open(me, '/');
@@ -632,7 +632,7 @@ describe('a long memo', () => {
     expect(textsOf(found)).toEqual([[...lines(100), '바늘'].join('\n')]);
   });
 
-  test('has tasks below the fold that are done as any other', async () => {
+  test('has tasks below the fold that can be ticked', async () => {
     const me = await logIn();
     const text = lines(30, '- [ ] 일').join('\n');
     const id = await write(me, text);
@@ -650,7 +650,7 @@ describe('the time of a memo', () => {
     ['ko', '수정:'],
     ['en', 'edited'],
   ] as const)(
-    'is said in %s: how long ago, and for the script, exactly',
+    'is shown in %s as how long ago, with the exact time for the script',
     async (language, edited) => {
       const me = await logIn();
       const later = MICROS + 60e6;
@@ -673,7 +673,7 @@ describe('the time of a memo', () => {
     },
   );
 
-  test('says that it was edited when its text was, not when it was pinned', async () => {
+  test('says “edited” after its text was changed, not after it was pinned', async () => {
     const me = await logIn();
     const id = await write(me, '글');
     const times = async () => textOf(byTag(cardOf(await open(me, '/'), id), 'footer')[0]!);
@@ -684,7 +684,7 @@ describe('the time of a memo', () => {
     expect(await times()).toContain(t.edited);
   });
 
-  test('is not made up when nothing dates it', async () => {
+  test('is left out if nothing dates the memo', async () => {
     const me = await logIn();
     await fill(me, '옛 글');
     expect(byTag(cardOf(await open(me, '/'), 1), 'time')).toEqual([]);
@@ -693,13 +693,13 @@ describe('the time of a memo', () => {
 
 describe('any text is shown as it was written', () => {
   test.each([
-    ['an image that runs something', '<img src=x onerror=alert(1)>'],
-    ['a field’s end', '</textarea><script>alert(1)</script>'],
-    ['the ends of everything', '</title></form></main><!-- ]]> --><![CDATA[ "\'`'],
-    ['what looks escaped already', '&lt;b&gt; &amp;amp; &#39; &nbsp;'],
+    ['an image with a script', '<img src=x onerror=alert(1)>'],
+    ['the end of a textarea', '</textarea><script>alert(1)</script>'],
+    ['ends of elements and comments', '</title></form></main><!-- ]]> --><![CDATA[ "\'`'],
+    ['what looks like entities', '&lt;b&gt; &amp;amp; &#39; &nbsp;'],
     ['20,000 characters without a space', '가'.repeat(20_000)],
-    ['from right to left', 'שלום עולם\n\u202eabc\u202c مرحبا'],
-    ['of zero width', '\u200b가\u200d나\u2060\ufeff다\u00ad'],
+    ['right-to-left scripts', 'שלום עולם\n\u202eabc\u202c مرحبا'],
+    ['characters of zero width', '\u200b가\u200d나\u2060\ufeff다\u00ad'],
     ['500 emoji', '👩‍👩‍👧‍👦🎒🇰🇷👍🏽'.repeat(125)],
     ['blank lines and indents', '하나\n\n\n  둘\t셋   넷'],
     ['code', 'if (a < b && c > d) { x = "$&$1"; } // \\n %s {{t}}'],
@@ -723,7 +723,7 @@ describe('any text is shown as it was written', () => {
     expect(field!.attributes.get('dir')).toBe('auto');
     // HTML drops the first line end in a field.
     expect(textOf(field!)).toBe(`\n${text}`);
-    // And saving it as it is changes nothing.
+    // Saving the same text changes nothing.
     await press(me, formOf(await open(me, `/?edit=${id}`), `/memo/${id}`), { text });
     expect(await me.stored()).toEqual([JSON.stringify({ id, text })]);
 
@@ -731,7 +731,7 @@ describe('any text is shown as it was written', () => {
     expect(readText(await open(me, '/trash'))).toBe(text);
   });
 
-  test('and so is the name of a person', async () => {
+  test('and so is the person’s name', async () => {
     const name = '"><img src=x onerror=alert(1)> & \u202eabc';
     const page = await open(await logIn(undefined, name), '/');
     expect(byClass(page, 'name').map((it) => textOf(it))).toEqual([name]);
@@ -740,13 +740,13 @@ describe('any text is shown as it was written', () => {
 });
 
 describe('pinned memos', () => {
-  test('stand above the others, on the first page only, and nowhere else', async () => {
+  test('are above the others on the first page, and on no other page', async () => {
     const me = await logIn();
     await fill(me, ...Array.from({ length: 130 }, (_, i) => `${i + 1}`));
     const pins = [130, 129, 81, 80, 45, 1];
     for (const id of pins) {
       const form = formOf(await pageWith(me, id), `/memo/${id}/pin`);
-      // Pinned, it stands on the first page: that is where the answer leads.
+      // A pinned memo is on the first page, where the redirect leads.
       expect(await press(me, form)).toBe(`/#m${id}`);
     }
     const found: string[] = [];
@@ -769,10 +769,10 @@ describe('pinned memos', () => {
     );
   });
 
-  /** The page that a memo is on, by a cursor just above it. */
+  /** The page that begins with this memo. */
   const pageWith = (me: Person, id: number) => open(me, `/?before=${id + 1}`);
 
-  test('say so, and can be unpinned there', async () => {
+  test('have a button that unpins them', async () => {
     const me = await logIn();
     await fill(me, '하나', '둘');
     await press(me, formOf(await open(me, '/'), '/memo/1/pin'));

@@ -30,22 +30,22 @@ import { renderCard } from '../pages/memo-card.tsx';
 import { renderText } from '../pages/memo-text.tsx';
 import type { Notice } from '../pages/notice.tsx';
 
-/** Shows a person's memos: the routes that end on the page share this. */
+/** Renders the page of a person's memos, for all routes that respond with it or with a part of it. */
 export function createHome({ memos, searches }: Pick<AppContext, 'memos' | 'searches'>) {
-  /** Up to `limit` of the person's memos, newest first: of all, or of those that the search finds. */
+  /** Up to `limit` of the person's memos, newest first; with `search`, of those that it finds. */
   function list(
     c: Context<Env>,
     limit: number,
-    { search, before }: { search?: Search; before?: number | undefined },
+    { search, before }: { search?: Search; before?: number },
   ): Promise<MemoPage> {
-    const { userId } = c.get('session')!;
+    const { userId } = c.get('reader');
     if (!search) return memos.page(userId, limit, before);
     return searches.run(userId, tabOf(c), c.req.raw.signal, (signal) =>
       memos.search(userId, search.matches, limit, before, signal),
     );
   }
 
-  /** Those that the view is of, newest first. */
+  /** The memos of a list query, newest first: a page of them, and more down to `through`. */
   async function read(
     c: Context<Env>,
     { before, through }: ListQuery,
@@ -73,9 +73,9 @@ export function createHome({ memos, searches }: Pick<AppContext, 'memos' | 'sear
     list,
 
     /**
-     * The page. If the memo to edit no longer exists, the page opens without an editor.
-     * @param notice what was done; htmx gets the page's address, too
-     * @param options.requireEdit a memo to edit that does not exist is a problem instead
+     * Responds with the page. If the memo to edit no longer exists, the page opens without an editor.
+     * @param notice what was just done; htmx also gets the page's address
+     * @param options.requireEdit throws if the memo to edit does not exist
      * @throws Problem `not-found`
      */
     async page(
@@ -85,7 +85,7 @@ export function createHome({ memos, searches }: Pick<AppContext, 'memos' | 'sear
       { requireEdit = false } = {},
     ): Promise<Response> {
       const page = c.get('page');
-      const session = c.get('session')!;
+      const session = c.get('reader');
       const { userId, person } = session;
       const search = createSearch(asked.q ?? '');
       const isFirst = asked.before === undefined;
@@ -109,7 +109,7 @@ export function createHome({ memos, searches }: Pick<AppContext, 'memos' | 'sear
       const toCard = (shown: Memo, text: string) =>
         editor && shown.id === memo?.id ? editor : renderCard({ page, memo: shown, text }, href);
       const pinned = await renderCards(c, pins, toCard, { limit: PINNED_BYTES });
-      // By their ids: one that is changed between the two looks is another text in each.
+      // Compared by id: a memo that changed between the two reads has two texts.
       const above = new Set(pinned.memos.map(({ id }) => id));
       const rest =
         above.size > 0 ? found.memos.filter((stored) => !above.has(idOf(stored))) : found.memos;
@@ -139,9 +139,9 @@ export function createHome({ memos, searches }: Pick<AppContext, 'memos' | 'sear
     },
 
     /**
-     * What an answer to a change says to a page that has the list the memo is in: its card alone.
-     * @param stored the memo; undefined: it is gone
-     * @returns undefined when the page has no such list, so that it has to be made anew
+     * Responds to a change with the memo's card alone, for a page that has the list of the card.
+     * @param stored the memo; undefined: it was deleted
+     * @returns undefined if the page has no such list: it needs a whole page
      */
     async change(
       c: Context<Env>,
@@ -155,7 +155,6 @@ export function createHome({ memos, searches }: Pick<AppContext, 'memos' | 'sear
       const search = createSearch(query.q ?? '');
       const list: ListName = memo?.pin && !search ? 'pinned' : 'memos';
       if (!c.req.header('Memo-Lists')?.split(' ').includes(list)) return undefined;
-      // The address is that of what the page shows by now.
       let item = '';
       const isInView =
         memo &&
@@ -169,12 +168,12 @@ export function createHome({ memos, searches }: Pick<AppContext, 'memos' | 'sear
       return renderPage(
         c,
         <CardChange page={page} id={id} list={list} item={item} query={query} notice={notice} />,
-        // The address stays that of what the page shows by now.
+        // The page shows the same list as before, so its address stays.
         { headers: { 'HX-Push-Url': 'false' } },
       );
     },
 
-    /** Only the older memos, to be added below others. */
+    /** Responds with the items of older memos, to be added below the list. */
     async older(c: Context<Env>, query: ListQuery): Promise<Response> {
       const page = c.get('page');
       const search = createSearch(query.q ?? '');
@@ -203,18 +202,20 @@ export function createHome({ memos, searches }: Pick<AppContext, 'memos' | 'sear
 
 export type HomePages = ReturnType<typeof createHome>;
 
-/** The page: an invitation to log in, or a person's memos, one of which may be open for editing. */
+/** The page: an invitation to log in, or the person's memos. */
 export function homeRoutes({ memos, sessions }: AppContext, home: HomePages) {
   const app = new Hono<Env>();
 
+  // The page; with `edit`, a memo in an editor; with `deleted`, a notice that can undo the deletion.
   app.get('/', readSession(sessions), async (c) => {
     const page = c.get('page');
     const session = c.get('session');
     if (!session) {
-      // In the middle of somebody's page, the invitation would take the place of their memos.
+      // As a fragment, the invitation would replace the memos on the page.
       if (page.fragment) throw new Problem('logged-out');
       return renderPage(c, <Invitation page={page} rivals={c.get('rivals') !== undefined} />);
     }
+    c.set('reader', session);
     const fields = new Map(Object.entries(c.req.query()));
     for (const name of ['before', 'through', 'edit', 'deleted', 'pinned']) {
       if (fields.has(name) && readId(fields.get(name)) === undefined) {
@@ -222,7 +223,7 @@ export function homeRoutes({ memos, sessions }: AppContext, home: HomePages) {
       }
     }
     const deleted = readId(fields.get('deleted'));
-    // It may have been restored since.
+    // No undo for a memo that has been restored since.
     const isGone = deleted !== undefined && !(await memos.find(session.userId, deleted));
     const notice = isGone ? { removed: deleted } : undefined;
     return home.page(c, readListQuery(fields), notice, { requireEdit: true });
@@ -231,37 +232,36 @@ export function homeRoutes({ memos, sessions }: AppContext, home: HomePages) {
   return app;
 }
 
-/** Pauses for others, and ends the work when its reader has left. */
+/** Lets other requests run in the middle of long work, which ends when the client has disconnected. */
 export const pauseFor = (c: Context<Env>) => createPause(() => c.req.raw.signal.aborted);
 
+export interface RenderCardsOptions {
+  /** marks what it finds */
+  search?: Search;
+  /** bytes of HTML, with those of `taken` */
+  limit?: number;
+  /** bytes that are on the page already */
+  taken?: number;
+  /** whether a memo is left out */
+  skip?: (memo: Memo) => boolean;
+  /** whether tasks cannot be ticked here */
+  fixed?: boolean;
+}
+
 /**
- * Renders memos until they are as much as a page may be; at least one, so that the next page goes on.
- * Others have their turn in between, and it ends when the reader has left.
- * @param toCard makes a memo's card of its text
- * @param options.taken bytes that are on the page already
- * @param options.skip memos that are not shown here
- * @param options.fixed whether their tasks cannot be done here
- * @returns what was rendered as items of a list, about how many bytes they are, and the last of them
- *   when something is left
+ * Renders memos as items of a list, up to the limit of bytes, but at least one, so that the next page
+ * makes progress. Lets other requests run in between, and throws when the client has disconnected.
+ * @param toCard renders a memo's card around its text
+ * @returns the memos that were rendered, their HTML, about how many bytes it has, and the last of them
+ *   if some are left
  */
 export async function renderCards(
   c: Context<Env>,
   stored: MemoBytes[],
   toCard: (memo: Memo, text: string) => string,
-  {
-    search,
-    limit = PAGE_BYTES,
-    taken = 0,
-    skip = () => false,
-    fixed = false,
-  }: {
-    search?: Search;
-    limit?: number;
-    taken?: number;
-    skip?: ((memo: Memo) => boolean) | undefined;
-    fixed?: boolean;
-  } = {},
+  options: RenderCardsOptions = {},
 ) {
+  const { search, limit = PAGE_BYTES, taken = 0, skip = () => false, fixed = false } = options;
   const page = c.get('page');
   const pause = pauseFor(c);
   const memos: Memo[] = [];
@@ -272,7 +272,7 @@ export async function renderCards(
     if (skip(memo)) continue;
     const text = await joinYielding(renderText({ page, memo, search, fixed }), pause);
     const item = `<li>${toCard(memo, text)}</li>`;
-    // Only the text is not ASCII, and JSON has it in as many bytes.
+    // Only the text is not ASCII; its UTF-8 length is about that in the JSON.
     const size = item.length + json.byteLength - memo.text.length;
     const last = memos.at(-1);
     if (last && taken + bytes + size > limit) return { memos, html, bytes, last };
@@ -284,6 +284,6 @@ export async function renderCards(
   return { memos, html, bytes, last: undefined };
 }
 
-/** On a page that goes on below another: those that stand above as pinned are not shown twice. */
+/** For items that are added below a first page: leaves out memos that it shows as pinned. */
 const isPinnedAbove = ({ pinned }: ListQuery, search: Search | undefined) =>
   search || pinned === undefined ? undefined : ({ id, pin }: Memo) => pin && id >= pinned;

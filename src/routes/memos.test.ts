@@ -6,7 +6,7 @@ import { runBefore } from '../testing/run-before.ts';
 const { app, redis, logIn, log } = createTestApp();
 
 describe('the API', () => {
-  test('a new memo is answered with where it is, and can be read there', async () => {
+  test('returns a new memo with its Location, where it can be read', async () => {
     const me = await logIn();
     const posted = await me.send('POST', '/memo', { text: '  장보기\n- 우유 \n', tags: ['x'] });
     expect(posted.status).toBe(201);
@@ -21,27 +21,27 @@ describe('the API', () => {
     expect(await me.stored()).toEqual([JSON.stringify(memo)]);
   });
 
-  test('a request that is sent again with its key makes no second memo', async () => {
+  test('stores one memo for an Idempotency-Key that is sent three times', async () => {
     const me = await logIn();
     const send = (text: string) =>
       me.send('POST', '/memo', { text }, { 'Idempotency-Key': 'one "key"' });
-    const answers = await Promise.all([send('한 번'), send('한 번'), send('한 번')]);
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 201]);
-    const bodies = await Promise.all(answers.map((answer) => answer.json()));
+    const responses = await Promise.all([send('한 번'), send('한 번'), send('한 번')]);
+    expect(responses.map(({ status }) => status).sort()).toEqual([200, 200, 201]);
+    const bodies = await Promise.all(responses.map((response) => response.json()));
     expect(new Set(bodies.map(({ id }) => id)).size).toBe(1);
     const other = await send('다른 글');
     expect([other.status, (await other.json()).code]).toEqual([422, 'key-reused']);
     expect((await me.stored()).length).toBe(1);
   });
 
-  test('pages: a limit, a cursor, and an end', async () => {
+  test('returns pages by limit and cursor, the last one without next', async () => {
     const me = await logIn();
     for (let i = 0; i < 5; i++) await me.send('POST', '/memo', { text: `${i}` });
     const texts: string[][] = [];
     let next: string | undefined;
     do {
-      const answer = await me.request(`/memo?limit=2${next ? `&before=${next}` : ''}`);
-      const page = await answer.json();
+      const response = await me.request(`/memo?limit=2${next ? `&before=${next}` : ''}`);
+      const page = await response.json();
       texts.push(page.memos.map(({ text }: { text: string }) => text));
       next = page.next;
     } while (next);
@@ -49,14 +49,14 @@ describe('the API', () => {
   });
 
   test.each(['limit=0', 'limit=201', 'limit=1e1', 'limit=-1', 'limit=', 'before=x', 'before=0'])(
-    'a page that cannot be (%s) is refused',
+    'refuses a page with %s',
     async (query) => {
       const me = await logIn();
       expect((await me.request(`/memo?${query}`)).status).toBe(400);
     },
   );
 
-  test('all memos are streamed as one JSON object, also none and very many', async () => {
+  test('streams all memos as one JSON object, also of none and of thousands', async () => {
     const me = await logIn();
     expect(await (await me.request('/memo')).text()).toBe('{"memos":[]}');
     const memos = Array.from({ length: 2345 }, (_, i) => `{"text": "${i}"}`);
@@ -67,20 +67,20 @@ describe('the API', () => {
     );
   });
 
-  test('a list breaks off when Redis fails in the middle, so that nobody takes it for whole', async () => {
+  test('breaks a list off when Redis fails in the middle', async () => {
     const client = connect();
     const { logIn, log } = createTestApp({ deps: { memos: createMemoStore(client) } });
     const me = await logIn();
     const memos = Array.from({ length: 1200 }, (_, i) => `{"id":${i + 1},"text":"${i}"}`);
     await redis.rpush(`user:${me.id}:memos`, ...memos);
-    const answer = await me.request('/memo');
-    expect(answer.status).toBe(200);
+    const response = await me.request('/memo');
+    expect(response.status).toBe(200);
     runBefore(client, 'page', () => Promise.reject(new Error('the connection is lost')));
-    await expect(answer.text()).rejects.toThrow();
+    await expect(response.text()).rejects.toThrow();
     expect(log.join()).toContain('the connection is lost');
   });
 
-  test('an edit with the right version is done; with an old one it answers the present memo', async () => {
+  test('edits a memo if If-Match has its version, else responds with 412 and the present memo', async () => {
     const me = await logIn();
     const { id } = await (await me.send('POST', '/memo', { text: 'a' })).json();
     const edit = (text: string, etag: string) =>
@@ -102,7 +102,7 @@ describe('the API', () => {
     expect(JSON.parse((await me.stored())[0]!)).toMatchObject({ id, text: 'd', pin: true });
   });
 
-  test('a pin, too, is left alone when it is based on an old version', async () => {
+  test('does not pin a memo if If-Match has an old version', async () => {
     const me = await logIn();
     const { id } = await (await me.send('POST', '/memo', { text: 'a' })).json();
     await me.send('PATCH', `/memo/${id}`, { text: 'b' });
@@ -112,7 +112,7 @@ describe('the API', () => {
     expect(await me.stored()).toEqual(before);
   });
 
-  test('very long memos come in shorter pages, and all of them come', async () => {
+  test('returns very long memos in shorter pages, and all of them', async () => {
     const me = await logIn();
     const long = '\\u0001'.repeat(20_000);
     const memos = Array.from({ length: 60 }, (_, i) => `{"id":${i + 1},"text":"${i}${long}"}`);
@@ -127,24 +127,24 @@ describe('the API', () => {
     expect(await redis.scard(`user:${me.id}:pins`)).toBe(60);
   });
 
-  test('of 130 that are pinned at once, 100 are, and 30 are refused', async () => {
+  test('pins 100 memos at most, also when 130 are pinned at the same time', async () => {
     const me = await logIn();
     const ids = Array.from({ length: 130 }, (_, i) => i + 1);
     await redis.rpush(`user:${me.id}:memos`, ...ids.map((id) => `{"id":${id},"text":"${id}"}`));
-    // By as many processes as it takes: each lets a person have a few requests under way.
+    // Several apps, because each limits the requests of a person that are under way.
     const apps = Array.from({ length: 130 / 5 }, () => createTestApp().app);
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       ids.map(async (id, i) => {
-        const answer = await apps[i % apps.length]!.request(`/memo/${id}`, {
+        const response = await apps[i % apps.length]!.request(`/memo/${id}`, {
           method: 'PATCH',
           body: '{"pin":true}',
           headers: { Cookie: me.cookie, 'Content-Type': 'application/json' },
         });
-        return { id, status: answer.status, ...(await answer.json()) };
+        return { id, status: response.status, ...(await response.json()) };
       }),
     );
-    const pinned = answers.filter(({ status }) => status === 200);
-    const refused = answers.filter(
+    const pinned = responses.filter(({ status }) => status === 200);
+    const refused = responses.filter(
       ({ status, code }) => `${status} ${code}` === '409 too-many-pins',
     );
     expect([pinned.length, refused.length]).toEqual([100, 30]);
@@ -155,7 +155,7 @@ describe('the API', () => {
     expect(index.toSorted((a, b) => a - b)).toEqual(told);
   });
 
-  test('a deleted memo is gone, can be deleted again, and comes back', async () => {
+  test('deletes a memo, also a second time, and restores it', async () => {
     const me = await logIn();
     const { id } = await (await me.send('POST', '/memo', { text: 'a' })).json();
     const remove = (etag = '*') =>
@@ -188,7 +188,7 @@ describe('bad input is refused with a clear 4xx, and nothing is stored', () => {
     ['NUL', 400, 'text-invalid', { body: '{"text":"a\\u0000"}', headers: json }],
     ['a lone surrogate', 400, 'text-invalid', { body: '{"text":"a\\ud83d"}', headers: json }],
     [
-      'bytes that are no UTF-8',
+      'invalid UTF-8',
       400,
       'text-invalid',
       {
@@ -226,7 +226,7 @@ describe('bad input is refused with a clear 4xx, and nothing is stored', () => {
       },
     ],
     [
-      'an endless key',
+      'a key of 101 characters',
       400,
       'bad-key',
       {
@@ -237,13 +237,13 @@ describe('bad input is refused with a clear 4xx, and nothing is stored', () => {
   ];
   test.each(cases)('%s', async (_, status, code, init) => {
     const me = await logIn();
-    const answer = await me.request('/memo', { method: 'POST', ...init });
-    expect([answer.status, (await answer.json()).code]).toEqual([status, code]);
-    expect(answer.headers.get('Content-Type')).toBe('application/problem+json');
+    const response = await me.request('/memo', { method: 'POST', ...init });
+    expect([response.status, (await response.json()).code]).toEqual([status, code]);
+    expect(response.headers.get('Content-Type')).toBe('application/problem+json');
     expect(await me.stored()).toEqual([]);
   });
 
-  test('20,000 characters are not too many, however they are sent', async () => {
+  test('but 20,000 characters are stored, however they are sent', async () => {
     const me = await logIn();
     const text = '🎒'.repeat(20_000);
     const escaped = `{"text":"${'\\ud83c\\udf92'.repeat(20_000)}"}`;
@@ -259,10 +259,10 @@ describe('bad input is refused with a clear 4xx, and nothing is stored', () => {
   });
 
   test.each(['1e3', '-1', '0', '01', '1.0', '9007199254740993', 'constructor', '__proto__', '5'])(
-    'the unknown id %s is not found, by any method',
+    'the unknown id %s gets 404, by each method',
     async (id) => {
       const me = await logIn();
-      const answers = [
+      const responses = [
         await me.request(`/memo/${id}`),
         await me.send('PATCH', `/memo/${id}`, { text: 'x' }),
         await me.request(`/memo/${id}`, { method: 'DELETE' }),
@@ -271,24 +271,24 @@ describe('bad input is refused with a clear 4xx, and nothing is stored', () => {
         await me.post(`/memo/${id}/delete`, {}),
         await me.post(`/memo/${id}/restore`, {}),
       ];
-      expect(answers.map(({ status }) => status)).toEqual(Array(7).fill(404));
+      expect(responses.map(({ status }) => status)).toEqual(Array(7).fill(404));
       expect(await redis.keys(`user:${me.id}:*`)).toEqual([`user:${me.id}:sessions`]);
     },
   );
 
-  test('somebody else’s memo is not found, and stays as it is', async () => {
+  test('another person’s memo gets 404, and is not changed', async () => {
     const [me, other] = [await logIn(), await logIn()];
     const { id } = await (await other.send('POST', '/memo', { text: '비밀' })).json();
     const before = await other.stored();
-    for (const answer of [
+    for (const response of [
       await me.request(`/memo/${id}`),
       await me.send('PATCH', `/memo/${id}`, { text: 'x', pin: true }),
       await me.request(`/memo/${id}`, { method: 'DELETE' }),
       await me.post(`/memo/${id}/restore`, {}),
       await me.request(`/?edit=${id}`),
     ]) {
-      expect(answer.status).toBe(404);
-      expect(await answer.text()).not.toContain('비밀');
+      expect(response.status).toBe(404);
+      expect(await response.text()).not.toContain('비밀');
     }
     expect(await other.stored()).toEqual(before);
     expect(await me.stored()).toEqual([]);
@@ -303,14 +303,14 @@ describe('bad input is refused with a clear 4xx, and nothing is stored', () => {
     ['GET', '/logout', 'POST'],
     ['POST', '/login', 'GET, HEAD'],
     ['DELETE', '/healthz', 'GET, HEAD'],
-  ])('%s %s is a wrong method, and the right ones are named', async (method, path, allow) => {
+  ])('%s %s gets 405, with the right methods in Allow', async (method, path, allow) => {
     const me = await logIn();
-    for (const answer of [
+    for (const response of [
       await me.request(path, { method }),
       await app.request(path, { method }),
     ]) {
-      expect(answer.status).toBe(405);
-      expect(answer.headers.get('Allow')).toBe(allow);
+      expect(response.status).toBe(405);
+      expect(response.headers.get('Allow')).toBe(allow);
     }
   });
 
@@ -343,7 +343,7 @@ describe('bad input is refused with a clear 4xx, and nothing is stored', () => {
     '/assets/style.css',
     '/login/',
     '/favicon.ico',
-  ])('nothing is at %s', async (path) => {
+  ])('%s gets 404', async (path) => {
     const me = await logIn();
     expect((await me.request(path)).status).toBe(404);
   });
@@ -356,7 +356,7 @@ describe('requests from other sites change nothing', () => {
     { 'Sec-Fetch-Site': 'same-site', Origin: 'http://localhost:8000' },
     { Origin: 'https://evil.example' },
     { Origin: 'http://localhost:8001' },
-    // Ours, and something behind it.
+    // Our origin, and more after it.
     { Origin: 'http://localhost:80001' },
     { Origin: 'http://localhost:8000.evil.example' },
     { Origin: 'null' },
@@ -383,7 +383,7 @@ describe('requests from other sites change nothing', () => {
     expect((await me.request('/memo')).status).toBe(200);
   });
 
-  test('while one’s own, and programs that are no browsers, are served', async () => {
+  test('but requests of our own pages and of programs are served', async () => {
     const me = await logIn();
     for (const headers of [
       { 'Sec-Fetch-Site': 'same-origin', Origin: 'http://127.0.0.1:8000' },
@@ -396,8 +396,8 @@ describe('requests from other sites change nothing', () => {
   });
 });
 
-describe('who is not logged in', () => {
-  test('is sent to the page; a program that wants JSON gets 401', async () => {
+describe('a request without a login', () => {
+  test('is redirected to the page, or gets 401 if it accepts JSON', async () => {
     for (const [method, path] of [
       ['GET', '/memo'],
       ['POST', '/memo'],
@@ -413,14 +413,14 @@ describe('who is not logged in', () => {
     }
   });
 
-  test('keeps a text that was sent by a form: it comes back with a way to log in', async () => {
+  test('gets the text of its form back, with a login link', async () => {
     const text = '길게 쓴 글\n</textarea><script>alert(1)</script>';
-    const answer = await app.request('/memo', {
+    const response = await app.request('/memo', {
       method: 'POST',
       body: new URLSearchParams({ text, key: 'k1', other: 'x' }),
     });
-    const page = await answer.text();
-    expect(answer.status).toBe(401);
+    const page = await response.text();
+    expect(response.status).toBe(401);
     expect(page).toContain('길게 쓴 글\n&lt;/textarea&gt;&lt;script&gt;alert(1)&lt;/script&gt;');
     expect(page).toContain('name="key" value="k1"');
     expect(page).not.toContain('name="other"');
@@ -428,17 +428,17 @@ describe('who is not logged in', () => {
   });
 });
 
-describe('forms, for a browser without JavaScript', () => {
-  test('lines end as they are typed: one line end is one character', async () => {
+describe('a form without JavaScript', () => {
+  test('stores a line end as one character', async () => {
     const me = await logIn();
-    const answer = await me.post('/memo', { text: 'a\r\nb\rc\n', key: 'k' });
-    expect(answer.status).toBe(303);
+    const response = await me.post('/memo', { text: 'a\r\nb\rc\n', key: 'k' });
+    expect(response.status).toBe(303);
     const memo = JSON.parse((await me.stored())[0]!);
     expect(memo.text).toBe('a\nb\nc');
-    expect(answer.headers.get('Location')).toBe('/');
+    expect(response.headers.get('Location')).toBe('/');
   });
 
-  test('a reload after posting, a double click: one memo; another text with the same key is asked about', async () => {
+  test('stores one memo when it is sent again, and asks if its text has changed', async () => {
     const me = await logIn();
     for (let i = 0; i < 3; i++) await me.post('/memo', { text: '한 번만', key: 'k' });
     expect((await me.stored()).length).toBe(1);
@@ -452,7 +452,7 @@ describe('forms, for a browser without JavaScript', () => {
     expect((await me.stored()).length).toBe(2);
   });
 
-  test('the text that was just saved, from a form that was filled in anew, is asked about', async () => {
+  test('asks if it has the text that was just saved by another form', async () => {
     const me = await logIn();
     await me.post('/memo', { text: '물 마시기', key: 'k1' });
     const repeated = await me.post('/memo', { text: '물 마시기', key: 'k2' });
@@ -471,16 +471,16 @@ describe('forms, for a browser without JavaScript', () => {
     ['blank', '   ', 400],
     ['too long', 'x'.repeat(20_001), 400],
     ['with NUL', 'a\0b', 400],
-  ])('a text that is %s comes back with the error', async (_, text, status) => {
+  ])('gets a text that is %s back with the error', async (_, text, status) => {
     const me = await logIn();
-    const answer = await me.post('/memo', { text, key: 'k' });
-    expect(answer.status).toBe(status);
-    expect(answer.headers.get('Content-Type')).toMatch(/^text\/html/);
-    expect(await answer.text()).toContain(`\n${text}</textarea>`);
+    const response = await me.post('/memo', { text, key: 'k' });
+    expect(response.status).toBe(status);
+    expect(response.headers.get('Content-Type')).toMatch(/^text\/html/);
+    expect(await response.text()).toContain(`\n${text}</textarea>`);
     expect(await me.stored()).toEqual([]);
   });
 
-  test('a conflict shows both texts, and saving again is on top of what was shown', async () => {
+  test('gets both texts of a conflict, and can then replace the other one', async () => {
     const me = await logIn();
     const { id } = await (await me.send('POST', '/memo', { text: '처음' })).json();
     await me.send('PATCH', `/memo/${id}`, { text: '저쪽 글' });
@@ -495,11 +495,11 @@ describe('forms, for a browser without JavaScript', () => {
     expect(JSON.parse((await me.stored())[0]!).text).toBe('내 글');
   });
 
-  test('deleting leads to the page with an undo, which goes when it is used', async () => {
+  test('that deletes leads to a page with an undo, which is gone after its use', async () => {
     const me = await logIn();
     const { id } = await (await me.send('POST', '/memo', { text: 'a' })).json();
-    const answer = await me.post(`/memo/${id}/delete`, { before: '99' });
-    expect(answer.headers.get('Location')).toBe(`/?before=99&deleted=${id}`);
+    const response = await me.post(`/memo/${id}/delete`, { before: '99' });
+    expect(response.headers.get('Location')).toBe(`/?before=99&deleted=${id}`);
     const undo = `action="/memo/${id}/restore"`;
     expect(await (await me.request(`/?deleted=${id}`)).text()).toContain(undo);
     const restored = await me.post(`/memo/${id}/restore`, {});
@@ -507,7 +507,7 @@ describe('forms, for a browser without JavaScript', () => {
     expect(await (await me.request(`/?deleted=${id}`)).text()).not.toContain(undo);
   });
 
-  test('a text that is too long for a memo comes back whole, unless it is too long for a request', async () => {
+  test('gets a text back that is too long for a memo, but not one that is too long for a request', async () => {
     const me = await logIn();
     for (const [length, status, isThere] of [
       [25_000, 400, true],
@@ -515,22 +515,22 @@ describe('forms, for a browser without JavaScript', () => {
       [100_000, 413, false],
     ] as const) {
       const text = '가'.repeat(length);
-      const answer = await me.post('/memo', { text, key: 'k' });
-      expect(answer.status).toBe(status);
-      const page = await answer.text();
+      const response = await me.post('/memo', { text, key: 'k' });
+      expect(response.status).toBe(status);
+      const page = await response.text();
       expect(page.includes(`\n${text}</textarea>`)).toBe(isThere);
       expect(page.includes('가가')).toBe(isThere);
     }
     expect(await me.stored()).toEqual([]);
   });
 
-  test('an edit of a memo that was deleted elsewhere can be saved as a new one', async () => {
+  test('can save the edit of a memo that was deleted elsewhere as a new memo', async () => {
     const me = await logIn();
     const { id } = await (await me.send('POST', '/memo', { text: 'a' })).json();
     await me.request(`/memo/${id}`, { method: 'DELETE' });
-    const answer = await me.post(`/memo/${id}`, { text: '고친 글', version: `${id}` });
-    expect(answer.status).toBe(404);
-    const page = await answer.text();
+    const response = await me.post(`/memo/${id}`, { text: '고친 글', version: `${id}` });
+    expect(response.status).toBe(404);
+    const page = await response.text();
     expect(page).toContain('그사이 메모가 삭제되었습니다');
     expect(page).toContain('\n고친 글</textarea>');
     expect(page).toContain('action="/memo"');
@@ -540,15 +540,15 @@ describe('forms, for a browser without JavaScript', () => {
     expect(JSON.parse((await me.stored())[0]!).text).toBe('고친 글');
   });
 
-  test('a text from a page of somebody else’s is not saved before a question', async () => {
+  test('asks before it saves a text from another person’s page', async () => {
     const [me, other] = [await logIn(), await logIn()];
     const form = await (await me.request('/')).text();
     const person = /name="person" value="(\w+)"/.exec(form)![1]!;
     expect(person).not.toContain(me.id);
-    const answer = await other.post('/memo', { text: '내 비밀', key: 'k', person });
-    expect(answer.status).toBe(409);
+    const response = await other.post('/memo', { text: '내 비밀', key: 'k', person });
+    expect(response.status).toBe(409);
     expect(await other.stored()).toEqual([]);
-    const page = await answer.text();
+    const page = await response.text();
     expect(page).toContain('\n내 비밀</textarea>');
     expect(page).not.toContain('name="person"');
     expect((await me.post('/memo', { text: '내 비밀', key: 'k', person })).status).toBe(303);
@@ -557,7 +557,7 @@ describe('forms, for a browser without JavaScript', () => {
     expect(edit).toContain(`name="person" value="${person}"`);
   });
 
-  test('bytes that are no UTF-8 are refused, and a real U+FFFD is not', async () => {
+  test('is refused for invalid UTF-8, and not for U+FFFD', async () => {
     const me = await logIn();
     const send = (body: string) =>
       me.request('/memo', {
@@ -570,14 +570,14 @@ describe('forms, for a browser without JavaScript', () => {
     expect((await me.stored()).map((memo) => JSON.parse(memo).text)).toEqual(['\ufffd\ufffd']);
   });
 
-  test('a cursor that is none leads to the page, not out of it', async () => {
+  test('with an invalid cursor leads to the page, not to another site', async () => {
     const me = await logIn();
-    const answer = await me.post('/memo', { text: 'a', before: '//evil.example/' });
-    expect(answer.headers.get('Location')).toBe('/');
+    const response = await me.post('/memo', { text: 'a', before: '//evil.example/' });
+    expect(response.headers.get('Location')).toBe('/');
   });
 });
 
-test('no line of the log holds a text, a cookie or a query', async () => {
+test('the log has no text, no cookie and no query', async () => {
   const me = await logIn();
   const secret = newId();
   await me.send('POST', '/memo', { text: secret });

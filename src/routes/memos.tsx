@@ -14,7 +14,6 @@ import { setTask } from '../memo/text.ts';
 import { joinYielding } from '../memo/yielding.ts';
 import { announceChanges } from '../middleware/announce-changes.ts';
 import { limitWrites } from '../middleware/limit-writes.ts';
-import { onRoutes } from '../middleware/on-routes.ts';
 import { readBody } from '../middleware/read-body.ts';
 import { requireSamePerson } from '../middleware/require-same-person.ts';
 import { requireSession } from '../middleware/require-session.ts';
@@ -25,6 +24,7 @@ import type { Notice } from '../pages/notice.tsx';
 import type { Change, Outcome } from '../store/memos.ts';
 import { type HomePages, pauseFor } from './home.tsx';
 
+/** Printable ASCII, as an `Idempotency-Key` or a form's key. */
 const KEY = /^[\x20-\x7e]{1,100}$/;
 
 export function memoRoutes(
@@ -33,21 +33,19 @@ export function memoRoutes(
 ) {
   const app = new Hono<Env>();
   app.use(
-    onRoutes(
-      readBody({ sessions, limit: TEXT_BODY_BYTES }),
-      requireSession(config),
-      requireSamePerson(),
-      limitWrites(limiter, config),
-      announceChanges(changes),
-    ),
+    readBody({ sessions, limit: TEXT_BODY_BYTES }),
+    requireSession(config),
+    requireSamePerson(),
+    limitWrites(limiter, config),
+    announceChanges(changes),
   );
 
   /**
-   * Responds to a form that has changed a memo: to htmx with the memo's card, or with the page where a
-   * card is not enough; to a browser with a redirect to the page.
-   * @param memo as it is now; undefined: it is gone
+   * Responds to a form that has changed a memo: to htmx with the memo's card, or with the page if a card
+   * is not enough; to a browser with a redirect to the page.
+   * @param memo the memo as it is now; undefined: it was deleted
    * @param options.query the list that the page shows
-   * @param options.anchor where on the page
+   * @param options.anchor the fragment of the redirect
    */
   const respondToForm = async (
     c: Context<Env>,
@@ -64,14 +62,14 @@ export function memoRoutes(
       const changed = await home.change(c, query, notice, id, memo);
       return changed ?? (await home.page(c, query, notice));
     } catch {
-      // The change is stored: an error must not make it look as if it were not.
+      // The change is stored, so the response must not be an error: htmx reloads the page.
       return respond(c, '', {
         headers: { 'Content-Type': 'text/html; charset=UTF-8', 'HX-Refresh': 'true' },
       });
     }
   };
 
-  // All memos, or with `limit`, `before` or `q` one page of them; newest first.
+  // All memos, newest first; with `limit`, `before` or `q` one page of them.
   app.get('/', async (c) => {
     const { userId } = c.get('reader');
     const { limit, before } = c.req.query();
@@ -101,8 +99,8 @@ export function memoRoutes(
     const text = readText((form ?? requireJson(c)).get('text'));
     const key = form ? form.get('key') : c.req.header('Idempotency-Key');
     if (key !== undefined && !KEY.test(key)) throw new Problem('bad-key');
-    // Whoever goes back gets the form anew, with another key, and the browser fills in the old text:
-    // sent again, it is asked about instead of doubled.
+    // After going back, the browser fills the old text into a form that has a new key: if it is sent
+    // again, the person is asked, because it may be a duplicate.
     const refuseRepeat = form !== undefined && !form.has('again');
     const result = await memos.append(userId, text, key, { refuseRepeat });
     if (result.status === 'key reused') throw new Problem('key-reused');
@@ -118,6 +116,7 @@ export function memoRoutes(
     });
   });
 
+  // One memo: JSON, or its card for htmx.
   app.get('/:id', async (c) => {
     const stored = await memos.find(c.get('reader').userId, requireId(c));
     if (stored === undefined) throw new Problem('not-found');
@@ -128,7 +127,7 @@ export function memoRoutes(
     return renderPage(c, raw(renderCard({ page, memo, text }, pageHref(page, {}))));
   });
 
-  // Text, pin or both; with `If-Match` only when the text is still the one that was read.
+  // Changes text, pin or both; with `If-Match`, only if the text is still the one that was read.
   app.patch('/:id', async (c) => {
     const change = readChange(requireJson(c));
     const version = readVersion(c.req.header('If-Match'));
@@ -138,13 +137,14 @@ export function memoRoutes(
     return respondMemo(c, memo);
   });
 
+  // Moves a memo to the trash; `If-Match` as above.
   app.delete('/:id', async (c) => {
     const version = readVersion(c.req.header('If-Match'));
     requireDone(await memos.remove(c.get('reader').userId, requireId(c), version));
     return respond(c, null, { status: 204 });
   });
 
-  // What a browser without JavaScript can send: the same by forms.
+  // A new text from a form. Forms have routes of their own, because HTML sends only GET and POST.
   app.post('/:id', async (c) => {
     const id = requireId(c);
     const form = requireForm(c);
@@ -159,12 +159,11 @@ export function memoRoutes(
     });
   });
 
-  // One task of a memo is done or not: the one on that line of that version.
+  // Ticks a task, or takes the tick off: the task on this line of this version of the text.
   app.post('/:id/task', async (c) => {
     const id = requireId(c);
     const form = requireForm(c);
-    const { userId } = c.get('reader');
-    // The list's form is the same for all tasks, so a task's button has these in its address.
+    // All cards share one form, so the button of a task has its version and line in its address.
     const field = (name: string) => form.get(name) ?? c.req.query(name);
     const version = readId(field('version'));
     const line = field('line') ?? '';
@@ -172,20 +171,15 @@ export function memoRoutes(
     if (version === undefined || !/^\d{1,5}$/.test(line) || (task !== 'true' && task !== 'false')) {
       throw new Problem('bad-request');
     }
-    const stored = await memos.find(userId, id);
-    if (stored === undefined) throw new Problem('not-found');
-    const memo = parseMemo(stored);
-    const text = setTask(memo.text, Number(line), task === 'true');
-    // Pressed twice, it is as it was to be already.
-    if (versionOf(memo) !== version && text !== memo.text) {
-      throw new Problem('task-changed', { headers: etag(stored) });
+    const text = (present: string) => setTask(present, Number(line), task === 'true');
+    const outcome = await memos.edit(c.get('reader').userId, id, { text }, version);
+    if (outcome.status === 'changed') {
+      throw new Problem('task-changed', { headers: etag(outcome.memo) });
     }
-    if (text === undefined) throw new Problem('not-a-task');
-    const isSame = text === memo.text;
-    const now = isSame ? stored : requireDone(await memos.edit(userId, id, { text }, version));
-    return respondToForm(c, { done: '' }, id, now);
+    return respondToForm(c, { done: '' }, id, requireDone(outcome));
   });
 
+  // Pins a memo, or takes the pin off.
   app.post('/:id/pin', async (c) => {
     const id = requireId(c);
     const form = requireForm(c);
@@ -201,6 +195,7 @@ export function memoRoutes(
     });
   });
 
+  // Moves a memo to the trash.
   app.post('/:id/delete', async (c) => {
     const id = requireId(c);
     requireForm(c);
@@ -208,7 +203,7 @@ export function memoRoutes(
     return respondToForm(c, { removed: id }, id, undefined, { anchor: '' });
   });
 
-  // Undoes a deletion; the answer is for whoever asks, form or program.
+  // Undoes a deletion, for forms and programs.
   app.post('/:id/restore', async (c) => {
     const memo = requireDone(await memos.restore(c.get('reader').userId, requireId(c)));
     if (!c.get('form')) return respondMemo(c, memo);
@@ -218,7 +213,7 @@ export function memoRoutes(
   return app;
 }
 
-/** The memo of an outcome. @throws Problem when nothing was done */
+/** The memo of an outcome. @throws Problem if nothing was done */
 function requireDone(outcome: Outcome): string {
   switch (outcome.status) {
     case 'done':
@@ -227,6 +222,8 @@ function requireDone(outcome: Outcome): string {
       throw new Problem('not-found');
     case 'changed':
       throw new Problem('changed', { memo: outcome.memo, headers: etag(outcome.memo) });
+    case 'not applicable':
+      throw new Problem('not-a-task');
     case 'too many pins':
       throw new Problem('too-many-pins');
     case 'no room':
@@ -236,7 +233,7 @@ function requireDone(outcome: Outcome): string {
 
 const etag = (memo: string) => ({ ETag: `"${versionOf(parseMemo(memo))}"` });
 
-/** Responds with JSON that is not parsed and printed again: stored memos go out as they are. */
+/** Responds with JSON; stored memos are not parsed and printed again. */
 const respondJson = (
   c: Context<Env>,
   body: string | Uint8Array<ArrayBuffer> | ReadableStream,
@@ -247,14 +244,15 @@ const respondMemo = (c: Context<Env>, memo: string, { status, headers }: Respons
   respondJson(c, memo, { status, headers: { ...etag(memo), ...headers } });
 
 const encoder = new TextEncoder();
-/** How a list of memos begins. */
+
+/** The beginning of a list of memos. */
 const LIST = '{"memos":[';
 
-/** All memos as one JSON object, written as they are read: memory stays flat. */
+/** Streams all memos as one JSON object while they are read, so that memory stays flat. */
 async function streamAll(c: Context<Env>, chunks: AsyncGenerator<Uint8Array>, log: Log) {
-  // Read before the status is sent, so that a failing Redis is answered as one.
+  // The first chunk is read before the status is sent, so that a failing Redis gets an error response.
   let chunk = await chunks.next();
-  // One chunk is on its way to the reader, and the next one is here.
+  // Two chunks are held: one on its way to the client, and the next one.
   if (!chunk.done) c.get('flight').hold(2 * chunk.value.byteLength);
   let start = LIST;
   const source: UnderlyingDefaultSource<Uint8Array> = {
@@ -269,8 +267,8 @@ async function streamAll(c: Context<Env>, chunks: AsyncGenerator<Uint8Array>, lo
       try {
         chunk = await chunks.next();
       } catch (error) {
-        // Only the message: a Redis error carries its command. The answer breaks off, so that nobody
-        // takes it for whole.
+        // Only the message is logged, because a Redis error has its command. The response breaks off, so
+        // that no client takes it for complete.
         const reason = error instanceof Error ? error.message : String(error);
         log.error({ id: c.get('requestId'), reason }, 'an answer broke off');
         controller.error(new Error('the storage failed in the middle of an answer'));
@@ -280,7 +278,7 @@ async function streamAll(c: Context<Env>, chunks: AsyncGenerator<Uint8Array>, lo
       await chunks.return(undefined);
     },
   };
-  // Nothing is read ahead of its reader.
+  // 0: nothing is read before the client asks for it.
   const body = new ReadableStream(source, { highWaterMark: 0 });
   return respondJson(c, body);
 }
@@ -292,8 +290,8 @@ function requireId(c: Context<Env>): number {
 }
 
 /**
- * A memo's text as it is stored: without blank ends.
- * @throws Problem 400 when it is no text, blank, too long, or cannot be stored to the code point
+ * A memo's text as it is stored: trimmed.
+ * @throws Problem 400 if it is no string, blank, too long, or has NUL or lone surrogates
  */
 function readText(value: unknown): string {
   if (typeof value !== 'string') throw new Problem('text-missing');
@@ -313,7 +311,7 @@ function readChange(body: Map<string, unknown>): Change {
   return { pin, ...(body.has('text') && { text: readText(body.get('text')) }) };
 }
 
-/** The version of an `If-Match` (RFC 9110 §13.1.1). One that we never gave matches nothing. */
+/** The version in `If-Match` (RFC 9110 §13.1.1); undefined: any. An ETag that is not ours is NaN. */
 function readVersion(ifMatch: string | undefined): number | undefined {
   if (ifMatch === undefined || ifMatch === '*') return undefined;
   return Number(/^"([1-9]\d{0,15})"$/.exec(ifMatch)?.[1]);

@@ -1,4 +1,4 @@
-/** Responses to requests that failed, in the form in which the client reads them. */
+/** Responses to requests that failed, in the form that the client can read. */
 import type { Context } from 'hono';
 import type { Env } from '../http/env.ts';
 import type { Log } from '../http/log.ts';
@@ -12,31 +12,30 @@ import { type Draft, ErrorPage } from '../pages/error.tsx';
 import { ProblemNotice } from '../pages/notice.tsx';
 import { randomToken } from '../store/sessions.ts';
 
-/** Responds to whatever a route threw, and logs errors that nobody foresaw. */
+/** Responds to anything that a route threw, and logs unexpected errors. */
 export function handleError(log: Log) {
   return async (error: Error, c: Context<Env>): Promise<Response> => {
     let problem = toProblem(error);
-    // What Redis or Naver said.
     let reason = problem.cause instanceof Error ? problem.cause.message : problem.code;
     if (problem.code === 'internal' && c.req.raw.signal.aborted) {
-      problem = new Problem('bad-request'); // which nobody reads
+      problem = new Problem('bad-request'); // the client does not see it
       reason = 'the client has disconnected';
     } else if (problem.code === 'internal') {
-      // Not the error itself: a Redis error carries its command, and so a person's text.
+      // Not the error itself: a Redis error has its command, and so a person's text.
       log.error({ id: c.get('requestId'), error: error.stack }, 'request failed');
       reason = problem.code;
     }
     try {
       return await respondProblem(c, problem, reason);
     } catch (full) {
-      // There is no room for a page with the text: respond without it.
+      // No room for a page with the text: respond without it.
       c.set('form', undefined);
       return respondProblem(c, toProblem(full));
     }
   };
 }
 
-/** Problems that show a decision to be made: two texts, or a question. */
+/** Problems that the person has to decide about, on a page with the text. */
 const DECISIONS: ProblemCode[] = [
   'changed',
   'memo-deleted',
@@ -47,8 +46,9 @@ const DECISIONS: ProblemCode[] = [
 ];
 
 /**
- * A problem as a notice for htmx, a page for a browser, else `problem+json` (RFC 9457).
- * @param reason for the log: the check that refused the request, or what Redis or Naver said
+ * Responds with a notice to htmx, with a page to a browser or a form, else with `problem+json`
+ * (RFC 9457).
+ * @param reason for the log: the check that refused the request, or the message of Redis or Naver
  */
 export async function respondProblem(
   c: Context<Env>,
@@ -61,19 +61,19 @@ export async function respondProblem(
   c.set('reason', reason);
   const draft = readDraft(c, problem);
   if (draft && draft.text.length > SMALL_FLIGHT_BYTES) {
-    // Room is reserved before the page is made: `"` becomes six bytes of HTML.
+    // Reserved before the page is rendered. Six times, because `"` becomes `&quot;`.
     c.get('flight').hold(6 * draft.text.length);
     await yieldNow();
   }
   if (page.fragment) headers['HX-Push-Url'] = 'false';
   if (page.fragment && !(draft && DECISIONS.includes(code))) {
-    // The page stays as it is, with what was typed.
+    // The page stays as it is, with the text that was typed.
     headers['HX-Retarget'] = '#notice';
     headers['HX-Reswap'] = 'innerHTML show:none';
     return renderPage(c, <ProblemNotice page={page} problem={problem} />, { status, headers });
   }
   if (page.fragment || c.get('form') || acceptsType(c.req.header('Accept'), /^text\/html$/)) {
-    // The browser asks again by itself: ten tabs that are restored at once are no mistake.
+    // The browser retries by itself: restoring ten tabs at once is no error.
     if (code === 'busy' && c.req.method === 'GET' && !c.req.query('q')) headers.Refresh = '1';
     return renderPage(
       c,
@@ -89,7 +89,7 @@ export async function respondProblem(
   });
 }
 
-/** The text of a form that could not be saved, ready to be sent once more. */
+/** The text of a form that could not be saved, and the fields to send it again. */
 function readDraft(c: Context<Env>, { code, memo }: Problem): Draft | undefined {
   const form = c.get('form');
   const text = form?.get('text');
@@ -99,7 +99,7 @@ function readDraft(c: Context<Env>, { code, memo }: Problem): Draft | undefined 
       ['key', 'version', 'before', 'through', 'q', 'person'].includes(name),
     ),
   );
-  // The next attempt is a decision: to make a new memo, or to replace the text that is shown.
+  // Sending it again is a decision: to save a new memo, or to replace the text that is shown.
   if (['key-reused', 'bad-key', 'memo-deleted'].includes(code)) fields.set('key', randomToken());
   if (code === 'repeated') fields.set('again', '1');
   if (code === 'other-person') fields.delete('person');

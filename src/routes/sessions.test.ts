@@ -1,4 +1,4 @@
-/** Where somebody is logged in: a list, an end for each, and one for all. */
+/** The list of a person's sessions, ending one, and ending all. */
 
 import { describe, expect, test } from 'vitest';
 import { SESSIONS_PER_PERSON } from '../memo/bounds.ts';
@@ -12,7 +12,7 @@ const PHONE =
 const LAPTOP =
   'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Whale/4.33.325.13 Safari/537.36';
 
-/** The ids that the page has buttons for, and what it calls each session. */
+/** The ids that the page has buttons for, and the name and the times of each session. */
 async function readList(cookie: string) {
   const html = await (await app.request('/sessions', { headers: { Cookie: cookie } })).text();
   return {
@@ -28,8 +28,8 @@ const post = (cookie: string, path: string) =>
 const isIn = async (cookie: string) =>
   (await app.request('/memo', { headers: { Cookie: cookie } })).status === 200;
 
-describe('somebody’s sessions', () => {
-  test('are listed by what they run in, the one that asks without an end', async () => {
+describe('a person’s sessions', () => {
+  test('are listed by browser and system, each but the current one with a button to end it', async () => {
     const me = await logIn();
     await sessions.begin({ id: me.id, name: me.name }, PHONE);
     await sessions.begin({ id: me.id, name: me.name }, LAPTOP);
@@ -60,29 +60,29 @@ describe('somebody’s sessions', () => {
     }
   });
 
-  test('end one by one', async () => {
+  test('can be ended one by one', async () => {
     const me = await logIn();
     const phone = `userId=${await sessions.begin({ id: me.id, name: me.name }, PHONE)}`;
     const [id] = (await readList(me.cookie)).ids;
-    const answer = await post(me.cookie, `/sessions/${id}/end`);
-    expect([answer.status, answer.headers.get('Location')]).toEqual([303, '/sessions']);
+    const response = await post(me.cookie, `/sessions/${id}/end`);
+    expect([response.status, response.headers.get('Location')]).toEqual([303, '/sessions']);
     expect([await isIn(me.cookie), await isIn(phone)]).toEqual([true, false]);
     expect((await readList(me.cookie)).ids).toEqual([]);
     expect(await redis.scard(`user:${me.id}:sessions`)).toBe(1);
   });
 
-  test('end all at once, and nobody else’s', async () => {
+  test('can be ended all at once, without those of other people', async () => {
     const [me, other] = [await logIn(), await logIn()];
     const phone = `userId=${await sessions.begin({ id: me.id, name: me.name }, PHONE)}`;
-    const answer = await post(me.cookie, '/sessions/end');
-    expect([answer.status, answer.headers.get('Location')]).toEqual([303, '/']);
-    expect(answer.headers.get('Set-Cookie')).toMatch(/^userId=; Max-Age=0/);
+    const response = await post(me.cookie, '/sessions/end');
+    expect([response.status, response.headers.get('Location')]).toEqual([303, '/']);
+    expect(response.headers.get('Set-Cookie')).toMatch(/^userId=; Max-Age=0/);
     expect([await isIn(me.cookie), await isIn(phone)]).toEqual([false, false]);
     expect(await isIn(other.cookie)).toBe(true);
     expect(await redis.exists(`user:${me.id}:sessions`)).toBe(0);
   });
 
-  test('say when they were used last, to the hour, and begin and end by the clock', async () => {
+  test('tell their last use to the hour, and end after 180 days', async () => {
     const HOUR = 3_600_000; // ms
     let now = Date.now() - 100 * 24 * HOUR;
     const clock = createSessionStore(connect(), () => now);
@@ -100,7 +100,7 @@ describe('somebody’s sessions', () => {
     expect(await clock.find(token)).toBeUndefined();
   });
 
-  test('end when there are too many, the least used, and their pages are told', async () => {
+  test('end beyond the limit, the least used first, and their pages are told', async () => {
     const me = await logIn();
     const earlier = createSessionStore(connect(), () => Date.now() - 2 * 3_600_000);
     const old = `userId=${await earlier.begin({ id: me.id, name: me.name }, PHONE)}`;
@@ -120,7 +120,7 @@ describe('somebody’s sessions', () => {
     expect([await isIn(me.cookie), await isIn(old)]).toEqual([true, false]);
   });
 
-  test('of thousands from before: the page shows those that were used last, and its own', async () => {
+  test('of thousands, from before there was a limit: the page lists the last used and its own', async () => {
     const me = await logIn();
     const pipeline = redis.pipeline();
     for (let i = 0; i < 3000; i++) {
@@ -137,12 +137,12 @@ describe('somebody’s sessions', () => {
     expect(await redis.scard(`user:${me.id}:sessions`)).toBe(SESSIONS_PER_PERSON);
   });
 
-  test('that have ended cannot be brought back by being used at that moment', async () => {
+  test('that have ended are not revived by a request at the same moment', async () => {
     const me = await logIn();
     const earlier = createSessionStore(connect(), () => Date.now() - 2 * 3_600_000);
     const token = await earlier.begin({ id: me.id, name: me.name });
     const session = (await earlier.find(token))!;
-    // Due to be prolonged.
+    // Used two hours ago, so that `find` writes it.
     await Promise.all([sessions.find(token), sessions.end(session), sessions.find(token)]);
     expect(await redis.exists(`session:${session.hash}`)).toBe(0);
   });

@@ -3,17 +3,17 @@ import type { AppContext } from '../context.ts';
 import type { Env } from '../http/env.ts';
 import { redirect, renderPage } from '../http/respond.ts';
 import { clearSessionCookie } from '../http/session-cookie.ts';
-import { onRoutes } from '../middleware/on-routes.ts';
 import { readBody } from '../middleware/read-body.ts';
 import { requireSession } from '../middleware/require-session.ts';
 import { Sessions } from '../pages/sessions.tsx';
 import { sessionIdOf } from '../store/sessions.ts';
 
-/** The devices where a person is logged in. */
+/** The list of the person's sessions, and ending them. */
 export function sessionRoutes({ config, changes, sessions }: AppContext) {
   const app = new Hono<Env>();
-  app.use(onRoutes(readBody({ sessions }), requireSession(config)));
+  app.use(readBody({ sessions }), requireSession(config));
 
+  // The list, with a button to end each session but this one.
   app.get('/', async (c) => {
     const session = c.get('reader');
     return renderPage(
@@ -27,7 +27,7 @@ export function sessionRoutes({ config, changes, sessions }: AppContext) {
     );
   });
 
-  // All of them, including this one.
+  // Ends all sessions, including this one.
   app.post('/end', async (c) => {
     const { userId } = c.get('reader');
     await sessions.endAll(userId);
@@ -37,6 +37,7 @@ export function sessionRoutes({ config, changes, sessions }: AppContext) {
     return redirect(c, `${config.prefix}/`, 303);
   });
 
+  // Ends one session.
   app.post('/:id/end', async (c) => {
     const { userId } = c.get('reader');
     if (await sessions.endById(userId, c.req.param('id'))) {

@@ -5,13 +5,13 @@ import { createTestApp, ORIGIN, type TestAppOptions } from '../testing/app.ts';
 const KO = MESSAGES.ko.tagline;
 const EN = MESSAGES.en.tagline;
 
-/** A browser that keeps the cookies it is given, whatever their path. */
+/** A browser that keeps all cookies, whatever their path. */
 function openBrowser({ env = {} }: TestAppOptions = {}, language = 'ko', site = '') {
   const { app, logIn } = createTestApp({ env });
   const jar = new Map<string, string>();
 
   async function request(path: string, init: RequestInit = {}): Promise<Response> {
-    const answer = await app.request(site + path, {
+    const response = await app.request(site + path, {
       ...init,
       headers: {
         Accept: 'text/html',
@@ -20,11 +20,11 @@ function openBrowser({ env = {} }: TestAppOptions = {}, language = 'ko', site = 
         ...init.headers,
       },
     });
-    for (const cookie of answer.headers.getSetCookie()) {
+    for (const cookie of response.headers.getSetCookie()) {
       const [, name, value] = /^([^=]*)=([^;]*)/.exec(cookie)!;
       jar.set(name!, value!);
     }
-    return answer;
+    return response;
   }
 
   return {
@@ -40,7 +40,7 @@ function openBrowser({ env = {} }: TestAppOptions = {}, language = 'ko', site = 
         language: /<html [^>]*?\blang="([^"]*)"/.exec(page)?.[1],
         theme: /<html [^>]*?\bdata-theme="([^"]*)"/.exec(page)?.[1],
         colorScheme: /<meta name="color-scheme" content="([^"]*)"/.exec(page)?.[1],
-        /** the choices whose buttons are pressed */
+        /** the values of the pressed buttons */
         pressed: [...page.matchAll(/<button ([^>]*)aria-pressed="true"/g)].map(
           ([, attributes]) => / value="([^"]*)"/.exec(attributes!)![1],
         ),
@@ -55,14 +55,14 @@ describe('the language', () => {
     ['ko;q=0.1, en', 'en'],
     ['en;q=0', 'ko'],
     ['en;q=0, fr', 'ko'],
-  ])('of the page for Accept-Language %s is %s', async (accepted, language) => {
+  ])('for Accept-Language %s is %s', async (accepted, language) => {
     expect((await openBrowser({}, accepted).read()).language).toBe(language);
   });
 
   test.each([
     ['ko', 'en', KO, EN],
     ['en', 'ko', EN, KO],
-  ])('of a browser that asks for %s can be %s', async (asked, chosen, before, after) => {
+  ])('of a browser that prefers %s can be set to %s', async (asked, chosen, before, after) => {
     const browser = openBrowser({}, `${asked},${chosen};q=0.1`);
     const first = await browser.read();
     expect([first.language, first.pressed]).toEqual([asked, [asked, 'auto']]);
@@ -78,7 +78,7 @@ describe('the language', () => {
     expect((await browser.read()).language).toBe(asked);
   });
 
-  test('holds on every page, and for what a program is told', async () => {
+  test('applies to every page, and to problem+json', async () => {
     const browser = openBrowser();
     const { cookie } = await browser.logIn();
     await browser.choose({ language: 'en' });
@@ -86,13 +86,13 @@ describe('the language', () => {
     for (const path of ['/', '/trash', '/nothing']) {
       expect((await browser.read(path)).language).toBe('en');
     }
-    const answer = await browser.request('/memo/5', { headers: { Accept: 'application/json' } });
-    expect((await answer.json()).title).toBe(MESSAGES.en.problems['not-found'][0]);
+    const response = await browser.request('/memo/5', { headers: { Accept: 'application/json' } });
+    expect((await response.json()).title).toBe(MESSAGES.en.problems['not-found'][0]);
   });
 });
 
 describe('the theme', () => {
-  test('is the device’s, until it is chosen', async () => {
+  test('follows the device until it is set', async () => {
     const browser = openBrowser();
     const seen = async () => {
       const { theme, colorScheme, pressed } = await browser.read();
@@ -107,7 +107,7 @@ describe('the theme', () => {
     expect(await seen()).toEqual([undefined, 'light dark', ['ko', 'auto']]);
   });
 
-  test('and the language are kept apart from each other', async () => {
+  test('and the language are set independently of each other', async () => {
     const browser = openBrowser();
     await browser.choose({ theme: 'dark' });
     await browser.choose({ language: 'en' });
@@ -118,26 +118,26 @@ describe('the theme', () => {
     expect(Object.fromEntries(browser.jar)).toEqual({ theme: 'light', language: 'ko' });
   });
 
-  test('and the language are a browser’s: chosen before the login, they hold after it', async () => {
+  test('and the language are kept through a login', async () => {
     const browser = openBrowser();
     await browser.choose({ theme: 'dark', language: 'en' });
     browser.jar.set('userId', (await browser.logIn()).cookie.slice('userId='.length));
     const { page, language, theme } = await browser.read();
     expect(page).toContain('<span class="name">김메모</span>');
     expect([language, theme]).toEqual(['en', 'dark']);
-    // And choosing anew does not log out.
-    const answer = await browser.choose({ theme: 'light' });
-    expect(answer.headers.getSetCookie().join()).not.toContain('userId');
+    // And a new choice does not log out.
+    const response = await browser.choose({ theme: 'light' });
+    expect(response.headers.getSetCookie().join()).not.toContain('userId');
     expect((await browser.read()).page).toContain('김메모');
   });
 });
 
 test.each([
-  ['what nobody offered', { language: 'fr', theme: 'neon' }],
-  ['nothing', { language: '', theme: '' }],
+  ['unknown values', { language: 'fr', theme: 'neon' }],
+  ['empty values', { language: '', theme: '' }],
   ['HTML', { language: '"><script>', theme: '"><script>' }],
-  ['names of properties', { language: '__proto__', theme: 'constructor' }],
-])('cookies that hold %s are as none', async (_, cookies) => {
+  ['names of an object’s properties', { language: '__proto__', theme: 'constructor' }],
+])('cookies with %s are ignored', async (_, cookies) => {
   const browser = openBrowser({}, 'en');
   for (const [name, value] of Object.entries(cookies)) browser.jar.set(name, value);
   const { page, language, theme, colorScheme } = await browser.read();
@@ -145,10 +145,10 @@ test.each([
   expect(page).not.toContain('"><script>');
 });
 
-describe('what is chosen is kept for a year, for this site only', () => {
+describe('a setting is kept for a year, for this path only', () => {
   test.each([
     ['at the root of a host', {}, '', 'Path=/', []],
-    ['of https', { PUBLIC_URL: 'https://example.com' }, '', 'Path=/', ['Secure']],
+    ['on https', { PUBLIC_URL: 'https://example.com' }, '', 'Path=/', ['Secure']],
     ['under a prefix', { PUBLIC_URL: 'http://localhost:8000/memo' }, '/memo', 'Path=/memo', []],
     [
       'behind a proxy that strips it',
@@ -161,30 +161,30 @@ describe('what is chosen is kept for a year, for this site only', () => {
     '%s',
     async (_, env, base, path, secure) => {
       const browser = openBrowser({ env }, 'ko', base);
-      const answer = await browser.choose({ language: 'en', theme: 'dark' });
-      const cookies = answer.headers.getSetCookie().map((cookie) => cookie.split('; ').sort());
+      const response = await browser.choose({ language: 'en', theme: 'dark' });
+      const cookies = response.headers.getSetCookie().map((cookie) => cookie.split('; ').sort());
       const attributes = ['HttpOnly', `Max-Age=${365 * 24 * 60 * 60}`, path, 'SameSite=Lax'];
       expect(cookies).toEqual([
         [...attributes, ...secure, 'language=en'].sort(),
         [...attributes, ...secure, 'theme=dark'].sort(),
       ]);
-      expect(answer.headers.get('Cache-Control')).toBe('private, no-store');
+      expect(response.headers.get('Cache-Control')).toBe('private, no-store');
     },
   );
 });
 
-describe('who has chosen comes back', () => {
-  /** Where a choice leads to from the page of this address. */
+describe('a change of settings redirects', () => {
+  /** The redirect after a change on the page of this address. */
   async function backFrom(
     referer: string | undefined,
     env: Record<string, string> = {},
     base = '',
   ) {
     const browser = openBrowser({ env }, 'ko', base);
-    const answer = await browser.choose({ theme: 'dark' }, referer ? { Referer: referer } : {});
-    expect(answer.status).toBe(303);
+    const response = await browser.choose({ theme: 'dark' }, referer ? { Referer: referer } : {});
+    expect(response.status).toBe(303);
     expect([...browser.jar]).toEqual([['theme', 'dark']]);
-    return answer.headers.get('Location');
+    return response.headers.get('Location');
   }
 
   test.each([
@@ -254,7 +254,7 @@ describe('who has chosen comes back', () => {
   });
 });
 
-describe('nothing is chosen', () => {
+describe('no setting is changed', () => {
   test.each([
     {},
     { language: '' },
@@ -267,13 +267,13 @@ describe('nothing is chosen', () => {
     { lang: 'en' },
   ] as Record<string, string>[])('by %j', async (fields) => {
     const browser = openBrowser();
-    const answer = await browser.choose(fields, { Referer: `${ORIGIN}/trash` });
-    expect(answer.status).toBe(400);
-    expect(answer.headers.get('Content-Type')).toMatch(/^text\/html/);
-    expect(answer.headers.getSetCookie()).toEqual([]);
+    const response = await browser.choose(fields, { Referer: `${ORIGIN}/trash` });
+    expect(response.status).toBe(400);
+    expect(response.headers.get('Content-Type')).toMatch(/^text\/html/);
+    expect(response.headers.getSetCookie()).toEqual([]);
   });
 
-  test('by what is no form, nor by opening an address', async () => {
+  test('by JSON, by a query, or by GET', async () => {
     const browser = openBrowser();
     const json = { body: '{"theme":"dark"}', headers: { 'Content-Type': 'application/json' } };
     expect((await browser.request('/settings', { method: 'POST', ...json })).status).toBe(415);
@@ -289,9 +289,9 @@ describe('nothing is chosen', () => {
     { Origin: 'null' },
   ] as Record<string, string>[])('by another site: %j', async (headers) => {
     const browser = openBrowser();
-    const answer = await browser.choose({ theme: 'dark', language: 'en' }, headers);
-    expect(answer.status).toBe(403);
-    expect(answer.headers.getSetCookie()).toEqual([]);
+    const response = await browser.choose({ theme: 'dark', language: 'en' }, headers);
+    expect(response.status).toBe(403);
+    expect(response.headers.getSetCookie()).toEqual([]);
     expect((await browser.read()).theme).toBeUndefined();
   });
 });

@@ -11,10 +11,11 @@ import { readBody } from '../middleware/read-body.ts';
 
 const YEAR = 365 * 24 * 60 * 60; // seconds
 
-/** Language and theme: settings of a browser, not of a person, so they hold before the login, too. */
+/** Language and theme. Cookies of the browser, so that they also apply before the login. */
 export function settingsRoutes(config: Config) {
   const app = new Hono<Env>();
 
+  // Sets language, theme or both, and goes back to the page of the form.
   app.post('/', readBody({}), (c) => {
     const form = requireForm(c);
     const options = { ...cookieOptions(config), maxAge: YEAR };
@@ -29,10 +30,10 @@ export function settingsRoutes(config: Config) {
   return app;
 }
 
-/** The page that the form was on, if it can be opened; else the first page. */
+/** The page of the form, if it is the memos or the trash; else the memos. Never another site's. */
 function backTo(referer: string | undefined, { publicUrl, prefix }: Config): string {
   const path = referer?.startsWith(publicUrl) ? referer.slice(publicUrl.length) : '/';
-  // The prefix without its slash is the same page.
+  // The prefix without a slash is the page of memos, too.
   if (path === '' || path.startsWith('?')) return `${prefix}/${path}`;
   return prefix + (/^\/(?:trash)?(?:\?[^#]*)?$/.test(path) ? path : '/');
 }

@@ -1,4 +1,4 @@
-/** What a person is told whose own storage is full, and what still works. */
+/** Responses to a person whose storage is used up, and what still works then. */
 import { expect, test } from 'vitest';
 import { MESSAGES } from '../i18n/index.ts';
 import { createTestApp } from '../testing/app.ts';
@@ -9,17 +9,17 @@ type Person = Awaited<ReturnType<typeof logIn>>;
 const LONG = '가'.repeat(20_000); // 60 KB
 const TASK = '- [ ] 우유';
 
-/** Writes until there is no room; the first memo has a task. */
+/** Saves memos until there is no room; the first one is a task. */
 async function fill(me: Person): Promise<number[]> {
   const ids = [(await (await me.send('POST', '/memo', { text: TASK })).json()).id];
   for (;;) {
-    const answer = await me.send('POST', '/memo', { text: LONG });
-    if (answer.status !== 201) return ids;
-    ids.push((await answer.json()).id);
+    const response = await me.send('POST', '/memo', { text: LONG });
+    if (response.status !== 201) return ids;
+    ids.push((await response.json()).id);
   }
 }
 
-test('a program is told that it is this person’s own limit', async () => {
+test('the API responds with 507 and person-full when the person’s storage is used up', async () => {
   const me = await logIn();
   const ids = await fill(me);
   expect(ids.length).toBeGreaterThan(10);
@@ -28,17 +28,17 @@ test('a program is told that it is this person’s own limit', async () => {
     ['POST', '/memo'],
     ['PATCH', `/memo/${ids[0]}`],
   ] as const) {
-    const answer = await me.send(method, path, { text: LONG });
-    expect(answer.status).toBe(507);
-    expect(answer.headers.get('Content-Type')).toBe('application/problem+json');
-    expect(await answer.json()).toMatchObject({ status: 507, code: 'person-full' });
+    const response = await me.send(method, path, { text: LONG });
+    expect(response.status).toBe(507);
+    expect(response.headers.get('Content-Type')).toBe('application/problem+json');
+    expect(await response.json()).toMatchObject({ status: 507, code: 'person-full' });
   }
   expect(await me.stored()).toEqual(before);
   expect((await (await logIn()).send('POST', '/memo', { text: LONG })).status).toBe(201);
 });
 
 test.each(['ko', 'en'] as const)(
-  'a page says what to do and keeps the text (%s)',
+  'the error page for a person whose storage is used up says what to do, and keeps the text (%s)',
   async (language) => {
     const me = await logIn();
     const [id] = await fill(me);
@@ -49,12 +49,12 @@ test.each(['ko', 'en'] as const)(
       ['/memo', { text, key: crypto.randomUUID() }],
       [`/memo/${id}`, { text, version: `${id}` }],
     ] as const) {
-      const answer = await me.post(path, fields, {
+      const response = await me.post(path, fields, {
         Accept: 'text/html',
         'Accept-Language': language,
       });
-      expect(answer.status).toBe(507);
-      const page = await answer.text();
+      expect(response.status).toBe(507);
+      const page = await response.text();
       expect(page).toContain(title);
       expect(page).toContain(advice);
       expect(page).toContain(text);
@@ -63,10 +63,10 @@ test.each(['ko', 'en'] as const)(
   },
 );
 
-test('whatever needs no more room works, and emptying the trash makes room', async () => {
+test('changes that need no more storage work, and emptying the trash makes room', async () => {
   const me = await logIn();
   const [task, one, two] = await fill(me);
-  // Nor is there room for a few bytes.
+  // Now there is not even room for a few bytes.
   const key = `user:${me.id}:memos`;
   await redis.rpush(key, `{"text": "${'x'.repeat(60_000)}"}`);
   expect((await me.send('POST', '/memo', { text: LONG })).status).toBe(507);

@@ -10,18 +10,18 @@ type Person = Awaited<ReturnType<typeof logIn>>;
 const DAY = 24 * 60 * 60 * 1e6; // µs
 
 const trashOf = (me: Person) => redis.lrange(`user:${me.id}:trash`, 0, -1);
-/** The ids of what is in the trash, the last deleted last. */
+/** The ids of the memos in the trash, the last deleted last. */
 const idsIn = async (me: Person) => (await trashOf(me)).map((memo) => parseMemo(memo).id);
 
 async function readTrash(me: Person, query = ''): Promise<string> {
-  const answer = await me.request(`/trash${query}`);
-  expect(answer.status).toBe(200);
-  expect(answer.headers.get('Content-Type')).toMatch(/^text\/html/);
-  expect(answer.headers.get('Cache-Control')).toBe('private, no-store');
-  return answer.text();
+  const response = await me.request(`/trash${query}`);
+  expect(response.status).toBe(200);
+  expect(response.headers.get('Content-Type')).toMatch(/^text\/html/);
+  expect(response.headers.get('Cache-Control')).toBe('private, no-store');
+  return response.text();
 }
 
-/** The ids of the memos that a page shows, as they follow each other. */
+/** The ids of the memos on a page, in its order. */
 const shownIn = (page: string) =>
   Array.from(page.matchAll(/<article [^>]*?\bid="m(\d+)"/g), ([, id]) => Number(id));
 const actionsIn = (page: string) =>
@@ -35,7 +35,7 @@ async function discard(me: Person, ...texts: string[]): Promise<number[]> {
   return ids;
 }
 
-/** What lies in the trash since a time, in µs. */
+/** Puts a memo into the trash, as deleted at a time in µs. */
 const plant = (me: Person, id: number, deleted: number) =>
   redis.rpush(`user:${me.id}:trash`, `{"id":${id},"text":"오래된 글 ${id}","deleted":${deleted}}`);
 
@@ -45,7 +45,7 @@ async function now(): Promise<number> {
 }
 
 describe('the trash', () => {
-  test('shows what was deleted, the last deleted first, and nothing else', async () => {
+  test('lists the person’s deleted memos, the last deleted first', async () => {
     const [me, other] = [await logIn(), await logIn()];
     const ids: number[] = [];
     for (const text of ['하나', '둘', '셋', '남는 글']) {
@@ -65,7 +65,7 @@ describe('the trash', () => {
     expect(page).toContain(`datetime="${minute}Z"`);
   });
 
-  test('is a link away from the memos, and leads back', async () => {
+  test('is linked from the memos, and links back to them', async () => {
     const me = await logIn();
     expect(await (await me.request('/')).text()).toContain('href="/trash"');
     const page = await readTrash(me);
@@ -73,7 +73,7 @@ describe('the trash', () => {
     expect(page).toMatch(new RegExp(`<a href="/"[^>]*>${t.back}</a>`));
   });
 
-  test('shows a text as text, whose tasks are not to be done there', async () => {
+  test('shows HTML as text, and tasks that cannot be ticked', async () => {
     const me = await logIn();
     await discard(me, '- [x] <img src=x onerror=alert(1)>\n#태그');
     const page = await readTrash(me);
@@ -84,7 +84,7 @@ describe('the trash', () => {
     expect(box).toMatch(/aria-disabled="true"/);
   });
 
-  test('gives a memo back to its old place', async () => {
+  test('restores a memo to its old place', async () => {
     const me = await logIn();
     const texts = ['하나', '둘', '셋'];
     for (const text of texts) await me.send('POST', '/memo', { text });
@@ -92,19 +92,19 @@ describe('the trash', () => {
     const { id } = parseMemo(before[1]!);
     await me.request(`/memo/${id}`, { method: 'DELETE' });
     expect(actionsIn(await readTrash(me))).toContain(`/memo/${id}/restore`);
-    const answer = await me.post(`/memo/${id}/restore`, {});
-    expect([answer.status, answer.headers.get('Location')]).toEqual([303, `/#m${id}`]);
+    const response = await me.post(`/memo/${id}/restore`, {});
+    expect([response.status, response.headers.get('Location')]).toEqual([303, `/#m${id}`]);
     expect(await me.stored()).toEqual(before);
     expect(await trashOf(me)).toEqual([]);
     expect(shownIn(await readTrash(me))).toEqual([]);
   });
 
-  test('loses one memo for good when that is asked for', async () => {
+  test('deletes one memo for good', async () => {
     const me = await logIn();
     const [a, b, c] = (await discard(me, 'a', 'b', 'c')) as [number, number, number];
     expect(actionsIn(await readTrash(me))).toContain(`/trash/${b}/purge`);
-    const answer = await me.post(`/trash/${b}/purge`, {});
-    expect([answer.status, answer.headers.get('Location')]).toEqual([303, '/trash']);
+    const response = await me.post(`/trash/${b}/purge`, {});
+    expect([response.status, response.headers.get('Location')]).toEqual([303, '/trash']);
     expect(await idsIn(me)).toEqual([a, c]);
     expect(shownIn(await readTrash(me))).toEqual([c, a]);
     expect((await me.post(`/memo/${b}/restore`, {})).status).toBe(404);
@@ -112,7 +112,7 @@ describe('the trash', () => {
     expect(await idsIn(me)).toEqual([a, c]);
   });
 
-  test('does not lose what is not in it: unknown, somebody else’s, or not deleted', async () => {
+  test('does not delete a memo that is unknown, another person’s, or not in it', async () => {
     const [me, other] = [await logIn(), await logIn()];
     const [theirs] = await discard(other, '남의 글');
     await discard(me, '내 글');
@@ -124,7 +124,7 @@ describe('the trash', () => {
     expect([await me.stored(), await trashOf(me), await trashOf(other)]).toEqual(before);
   });
 
-  test('asks before it is emptied, and empties one’s own only', async () => {
+  test('asks before it is emptied, and does not empty another person’s', async () => {
     const [me, other] = [await logIn(), await logIn()];
     await discard(me, 'a', 'b');
     await discard(other, 'c');
@@ -141,15 +141,15 @@ describe('the trash', () => {
     expect(shownIn(question)).toHaveLength(2);
     expect(await trashOf(me)).toEqual(mine);
 
-    const answer = await me.post('/trash/empty', {});
-    expect([answer.status, answer.headers.get('Location')]).toEqual([303, '/trash']);
+    const response = await me.post('/trash/empty', {});
+    expect([response.status, response.headers.get('Location')]).toEqual([303, '/trash']);
     expect(await trashOf(me)).toEqual([]);
     expect(await readTrash(me)).toContain(t.trashEmpty);
     expect(await me.stored()).toEqual(stored);
     expect(await trashOf(other)).toEqual(theirs);
   });
 
-  test('asks nothing when there is nothing in it', async () => {
+  test('does not ask when it is empty', async () => {
     const me = await logIn();
     for (const query of ['', '?confirm=1']) {
       const page = await readTrash(me, query);
@@ -160,7 +160,7 @@ describe('the trash', () => {
     expect((await me.post('/trash/empty', {})).status).toBe(303);
   });
 
-  test('does not show, give back or count what was deleted over 30 days ago', async () => {
+  test('does not list, restore or count memos that were deleted over 30 days ago', async () => {
     const me = await logIn();
     const time = await now();
     await plant(me, 1, time - 31 * DAY);
@@ -178,7 +178,7 @@ describe('the trash', () => {
     expect(await me.stored()).toEqual(['{"id":3,"text":"오래된 글 3"}']);
   });
 
-  test('is nothing by other methods, and nothing changes', async () => {
+  test('refuses other methods and paths', async () => {
     const me = await logIn();
     const [id] = await discard(me, 'a');
     for (const [method, path, status] of [
@@ -195,7 +195,7 @@ describe('the trash', () => {
   });
 });
 
-test('who is not logged in sees no trash and empties none', async () => {
+test('the trash is neither shown nor emptied without a login', async () => {
   const me = await logIn();
   const [id] = await discard(me, 'a');
   for (const [method, path] of [
@@ -212,7 +212,7 @@ test('who is not logged in sees no trash and empties none', async () => {
   expect(await idsIn(me)).toEqual([id]);
 });
 
-test('no other site empties it', async () => {
+test('the trash is not emptied by another site', async () => {
   const me = await logIn();
   const [id] = await discard(me, 'a');
   for (const headers of [{ 'Sec-Fetch-Site': 'cross-site' }, { Origin: 'https://evil.example' }]) {
@@ -230,7 +230,7 @@ describe.each([
     env: { PUBLIC_URL: 'https://example.com/memo', BASE_PATH },
   });
 
-  test('all that the trash leads to is inside', async () => {
+  test('all links and redirects of the trash stay inside', async () => {
     const me = await logIn();
     const { id } = await (await me.send('POST', `${base}/memo`, { text: '#태그 글' })).json();
     await me.send('POST', `${base}/memo`, { text: '남는 글' });
@@ -249,13 +249,13 @@ describe.each([
         ]),
       );
     }
-    const answers = [
+    const responses = [
       await me.post(`${base}/memo/${id}/restore`, {}),
       await me.request(`${base}/memo/${id}`, { method: 'DELETE' }),
       await me.post(`${base}/trash/${id}/purge`, {}),
       await me.post(`${base}/trash/empty`, {}),
     ];
-    expect(answers.map((answer) => answer.headers.get('Location'))).toEqual([
+    expect(responses.map((response) => response.headers.get('Location'))).toEqual([
       `/memo/#m${id}`,
       null,
       '/memo/trash',

@@ -8,7 +8,7 @@ import { comeIn, connectTo, startOwnRedis } from '../testing/stage.ts';
 import { createChanges } from './changes.ts';
 import { createSessionStore } from './sessions.ts';
 
-/** Reads a stream; `until` resolves when what has arrived so far fits, from wherever reading is. */
+/** Reads a stream; `until` resolves when the text since its last call matches. */
 function readStream(response: Response) {
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
@@ -28,7 +28,7 @@ function readStream(response: Response) {
   };
 }
 
-test('every change is told to all of a person’s pages, whichever process serves them', async () => {
+test('every change notifies all pages of the person, whichever process serves them', async () => {
   const [one, two] = [createTestApp(), createTestApp()];
   const me = await one.logIn();
   const open = async ({ app }: typeof one) => {
@@ -59,7 +59,7 @@ test('every change is told to all of a person’s pages, whichever process serve
     .toEqual([`user:${me.id}:changes`, 0]);
 });
 
-test('whoever asks only for the headers opens no stream', async () => {
+test('a HEAD request opens no stream', async () => {
   const { logIn, redis } = createTestApp();
   const me = await logIn();
   const answer = await me.request('/memo/events', { method: 'HEAD' });
@@ -69,7 +69,7 @@ test('whoever asks only for the headers opens no stream', async () => {
   expect(await redis.pubsub('NUMSUB', channel)).toEqual([channel, 0]);
 });
 
-test('nobody hears of somebody else’s changes, nor without a login', async () => {
+test('a stream needs a session, and receives no changes of other people', async () => {
   const { app, logIn } = createTestApp();
   const [me, other] = [await logIn(), await logIn()];
   expect((await app.request('/memo/events')).status).toBe(302);
@@ -80,12 +80,12 @@ test('nobody hears of somebody else’s changes, nor without a login', async () 
   await stream.until(/^event: changed\ndata: \n\n$/);
 });
 
-test('a request that is refused is no change: no page is told of it', async () => {
+test('a refused request notifies no page', async () => {
   const { logIn, redis } = createTestApp();
   const me = await logIn();
   const { id } = await (await me.send('POST', '/memo', { text: '글' })).json();
   const subscriber = connect();
-  await subscriber.ping(); // once it is connected, it says that something may have been missed
+  await subscriber.ping(); // connected, so it reports no gap any more
   const told: string[] = [];
   await createChanges(redis, subscriber).subscribe(me.id, {
     tell: (tab) => told.push(tab),
@@ -101,7 +101,7 @@ test('a request that is refused is no change: no page is told of it', async () =
   expect(told).toEqual(['done']);
 });
 
-test('of 25 streams that one person opens at once the oldest 5 are ended, each once', async () => {
+test('of 25 streams that one person opens at once, the oldest 5 end, each once', async () => {
   const events = createChanges(connect(), connect());
   const id = newId();
   const ended: number[] = [];
@@ -112,7 +112,7 @@ test('of 25 streams that one person opens at once the oldest 5 are ended, each o
   expect(ended).toEqual([0, 1, 2, 3, 4]);
 });
 
-test('a stream that is opened while the server is about to stop ends at once', {
+test('a stream that is opened during shutdown ends at once', {
   timeout: 5_000,
 }, async () => {
   const { logIn } = createTestApp({ deps: { shutdown: AbortSignal.abort() } });
@@ -121,7 +121,7 @@ test('a stream that is opened while the server is about to stop ends at once', {
   await stream.ended();
 });
 
-test('streams end when the server is about to stop', async () => {
+test('streams end when shutdown begins', async () => {
   const stop = new AbortController();
   const { logIn } = createTestApp({ deps: { shutdown: stop.signal } });
   const me = await logIn();
@@ -131,7 +131,7 @@ test('streams end when the server is about to stop', async () => {
   await stream.ended();
 });
 
-test('a change in the very moment in which a stream is opened hurts nobody', async () => {
+test('a stream that is opened during a change receives it', async () => {
   const { logIn, redis } = createTestApp();
   const me = await logIn();
   const channel = `user:${me.id}:changes`;
@@ -144,7 +144,7 @@ test('a change in the very moment in which a stream is opened hurts nobody', asy
   }
 });
 
-test('what nobody is left to read is not kept', async () => {
+test('a channel is unsubscribed when its last stream is cancelled', async () => {
   const { logIn, redis } = createTestApp();
   const me = await logIn();
   const answers = await Promise.all(Array.from({ length: 20 }, () => me.request('/memo/events')));
@@ -154,7 +154,7 @@ test('what nobody is left to read is not kept', async () => {
   await expect.poll(() => redis.pubsub('NUMSUB', channel)).toEqual([channel, 0]);
 });
 
-test('when Redis was away, everybody looks again', async () => {
+test('every page is notified when the connection to Redis is back', async () => {
   const [publisher, subscriber] = [connect(), connect()];
   const id = await subscriber.client('ID');
   const changes = createChanges(publisher, subscriber);
@@ -169,7 +169,7 @@ test('when Redis was away, everybody looks again', async () => {
   await stream.cancel();
 });
 
-test('pages hear of changes after the connection broke once more while it subscribed anew', async () => {
+test('pages receive changes after the connection broke again while it was resubscribing', async () => {
   const url = new URL(inject('redisUrl'));
   const proxy = await startFaultProxy(Number(url.port));
   url.port = String(proxy.port);
@@ -202,10 +202,10 @@ test('pages hear of changes after the connection broke once more while it subscr
     .toContain('tab');
 });
 
-test('a stream ends with its session at once, whichever process serves it, and no other does', {
+test('a stream ends with its session at once in any process, and other streams do not', {
   timeout: 5_000,
 }, async () => {
-  // No heartbeat comes to its help: that ends a stream whose session has ended, too.
+  // Without heartbeats, which also end a stream whose session has ended.
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   onTestFinished(() => void vi.useRealTimers());
   const [one, two] = [createTestApp(), createTestApp()];
@@ -232,7 +232,7 @@ test('a stream ends with its session at once, whichever process serves it, and n
   await laptop.stream.ended();
 });
 
-test('a stream whose session has expired ends with a heartbeat, and the others go on', async () => {
+test('a stream whose session has expired ends at a heartbeat, and other streams continue', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   onTestFinished(() => void vi.useRealTimers());
   const { logIn, redis } = createTestApp();
@@ -253,7 +253,7 @@ test('a stream whose session has expired ends with a heartbeat, and the others g
   }
 });
 
-test('a stream goes on while Redis does not say whether its session has ended', async () => {
+test('a stream continues while Redis cannot say whether its session has ended', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   onTestFinished(() => void vi.useRealTimers());
   const own = await startOwnRedis();
@@ -265,7 +265,7 @@ test('a stream goes on while Redis does not say whether its session has ended', 
   await own.current().kill();
   vi.advanceTimersByTime(25_000);
   await stream.until(/^event: alive\n/);
-  // By then, what the heartbeat has asked has failed, too.
+  // By then, the heartbeat's command has failed, too.
   await expect(sessions.list(id)).rejects.toThrow();
   await redis.publish(`user:${id}:changes`, '');
   await stream.until(/event: changed\n/);

@@ -1,10 +1,9 @@
 /**
- * Tells a person's open pages that something changed, over Redis pub/sub, so that it does not
- * matter which process they are connected to. A message says only that there is news, and which tab
- * made it: the page asks for what it shows, and after a break it asks anyway, so that a lost
- * message loses nothing.
+ * Notifies a person's open pages of changes by Redis pub/sub, whichever process serves them. A message
+ * says only that something changed, and in which tab: the page then requests what it shows. It does so
+ * after each interruption, too, so a lost message loses nothing.
  *
- * Channel: `user:<id>:changes`; message: the tab that made the change, or nothing; `-` when a
+ * Channel: `user:<id>:changes`. Message: the tab that made the change (may be empty), or `-` if a
  * session has ended.
  */
 
@@ -14,69 +13,75 @@ import type { RedisClient } from './scripts.ts';
 
 export type Changes = ReturnType<typeof createChanges>;
 
-/** Who listens to one person's changes. */
+/** A subscription to one person's changes. */
 export interface Listener {
+  /** something changed, in this tab; empty: in an unknown one */
   tell(tab: string): void;
-  /** is told that sessions of this person have ended: its own may be among them */
+  /** a session of this person has ended, maybe the listener's own */
   check(): void;
-  /** is told when it is one too many: it ends */
+  /** the person has too many listeners: this one is removed and has to end */
   end(): void;
 }
 
-/** No tab is called that. */
+/** The message that a session has ended. No tab has this name. */
 const ENDED = '-';
 
 /**
+ * Creates the notifications of this process.
  * @param redis publishes
- * @param subscriber a connection of its own, which can do nothing else while it is subscribed; one
- *   for all people of this process
+ * @param subscriber a separate connection, which subscribes for all people of this process: it can
+ *   run no
+ *   other command meanwhile
  */
 export function createChanges(redis: RedisClient, subscriber: RedisClient) {
   const channelOf = (userId: string) => `user:${userId}:changes`;
   const listeners = new Map<string, Set<Listener>>();
 
   const channels = openChannels(redis, subscriber, {
-    hear(channel, tab) {
+    onMessage(channel, tab) {
       for (const listener of listeners.get(channel) ?? []) {
         if (tab === ENDED) listener.check();
         else listener.tell(tab);
       }
     },
-    // After a break nobody knows what was missed: everybody looks.
-    miss(channel) {
+    // Messages may have been lost, so all pages look for changes.
+    onGap(channel) {
       const sets = channel === undefined ? listeners.values() : [listeners.get(channel) ?? []];
       for (const set of sets) for (const listener of set) listener.tell('');
     },
   });
 
   return {
-    /** Tells everybody who listens for this person. A failure is no reason to fail what changed. */
+    /** Notifies this person's listeners. Never rejects: the change is stored even if this fails. */
     async publish(userId: string, tab = ''): Promise<void> {
       await channels.publish(channelOf(userId), tab).catch(() => {});
     },
 
-    /** Tells everybody who listens for this person that some session of theirs has ended. */
+    /** Notifies this person's listeners that a session has ended. Never rejects. */
     publishEnd(userId: string): Promise<void> {
       return this.publish(userId, ENDED);
     },
 
     /**
-     * Tells the listener of every change of this person's memos, until it unsubscribes.
-     * Rejects when Redis cannot be reached; it has to unsubscribe then, too.
+     * Notifies the listener of every change of this person's memos until `unsubscribe`. Rejects if
+     * Redis cannot be reached; the caller has to unsubscribe then, too. Beyond STREAMS_PER_PERSON
+     * listeners, the oldest ends.
      */
     async subscribe(userId: string, listener: Listener): Promise<void> {
       const channel = channelOf(userId);
       const set = listeners.get(channel) ?? new Set();
       listeners.set(channel, set.add(listener));
       for (const oldest of [...set].slice(0, -STREAMS_PER_PERSON)) {
-        // Taken out now, not when it has ended: of many that come at once, each ends another.
+        // Removed before it has ended: otherwise several new listeners would all end the same one.
         set.delete(oldest);
         oldest.end();
       }
-      // Also when others listen already: the second must not rely on what the first still awaits.
+      // Even if the channel has other listeners: their subscription may not be complete yet, and may
+      // fail.
       await channels.subscribe(channel);
     },
 
+    /** Removes the listener; does nothing if it is not subscribed. */
     unsubscribe(userId: string, listener: Listener): void {
       const channel = channelOf(userId);
       const set = listeners.get(channel);

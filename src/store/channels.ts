@@ -1,52 +1,56 @@
 /**
- * Channels of Redis pub/sub: plain ones, and those of a cluster.
+ * Redis pub/sub on a single Redis and in a cluster.
  *
- * A cluster sends each PUBLISH on to all of its nodes. From Redis 7 on, SPUBLISH stays with the primary
- * that has the channel's slot, and its replicas. In a cluster of 3 + 3, 5,000 changes took 25,000
- * messages between nodes, 57 MB and 183 ms of CPU by PUBLISH; 5,000, 12 MB and 68 ms by SPUBLISH.
+ * A cluster forwards each PUBLISH to all of its nodes. SPUBLISH (since Redis 7) goes only to the
+ * primary of the channel's slot and its replicas. In a cluster of 3 + 3 nodes, 5,000 changes took
+ * 25,000 messages between nodes, 57 MB and 183 ms of CPU with PUBLISH; 5,000, 12 MB and 68 ms with
+ * SPUBLISH.
  *
- * Whoever listens there has to follow the slot, through failovers and moves. ioredis can
- * (`shardedSubscribers`), but it does not say when it has done so, does not try again what failed, and
- * stays deaf when a slot has gone and come back between two of its looks: so it is done here.
+ * A sharded subscriber has to follow the slot through failovers and moves. ioredis can do that
+ * (`shardedSubscribers`), but 6.0.0 does not report that it resubscribed, does not retry a failed
+ * subscription, and loses a channel whose slot moves away and back between two refreshes of the slots.
+ * `openInCluster` can go when ioredis does all three.
  */
 
 import { Cluster, Command, type Redis } from 'ioredis';
 import type { RedisClient } from './scripts.ts';
 
-/** Whoever listens. */
-interface Hearer {
-  hear(channel: string, message: string): void;
-  /** is told that messages of this channel, or of all, may have been lost, and are heard again */
-  miss(channel?: string): void;
+/** What the subscriptions report. */
+interface Receiver {
+  onMessage(channel: string, message: string): void;
+  /** the channel (undefined: all) is subscribed again: messages may have been lost before */
+  onGap(channel?: string): void;
 }
 
-/** Where messages are sent to, and heard from. */
 export interface Channels {
+  /** Rejects if Redis cannot be reached. */
   publish(channel: string, message: string): Promise<unknown>;
-  /** Resolves when it is heard, and rejects when Redis cannot be reached. */
+  /** Resolves when the channel is subscribed. Rejects if Redis cannot be reached. */
   subscribe(channel: string): Promise<unknown>;
   unsubscribe(channel: string): void;
 }
 
 /**
+ * Opens pub/sub on these connections.
  * @param redis publishes
- * @param subscriber a connection of its own, which does nothing but this
+ * @param subscriber a separate connection: it can run no other command while it is subscribed
+ * @param receiver gets the messages of all subscribed channels
  */
 export function openChannels(
   redis: RedisClient,
   subscriber: RedisClient,
-  hearer: Hearer,
+  receiver: Receiver,
 ): Channels {
-  if (subscriber instanceof Cluster) return openInCluster(redis, subscriber, hearer);
+  if (subscriber instanceof Cluster) return openInCluster(redis, subscriber, receiver);
   const wanted = new Set<string>();
-  subscriber.on('message', hearer.hear);
-  // ioredis would subscribe again by itself (`autoResubscribe`), but when the connection breaks before
-  // the reply, it forgets the channels, and its promise rejects where nobody can catch it.
+  subscriber.on('message', receiver.onMessage);
+  // Not by ioredis's `autoResubscribe`: if the connection breaks before the reply, it forgets the
+  // channels and causes an unhandled rejection.
   subscriber.on('ready', () => {
     if (wanted.size === 0) return;
-    // When it breaks again, the next connection tries again.
+    // If the connection breaks again, the next one subscribes.
     const subscribing = subscriber.subscribe(...wanted).catch(() => {});
-    void subscribing.then(() => hearer.miss());
+    void subscribing.then(() => receiver.onGap());
   });
   return {
     publish: (channel, message) => redis.publish(channel, message),
@@ -56,36 +60,40 @@ export function openChannels(
     },
     unsubscribe(channel) {
       wanted.delete(channel);
-      subscriber.unsubscribe(channel).catch(() => {}); // a lost connection has none
+      subscriber.unsubscribe(channel).catch(() => {}); // a lost connection has no subscriptions
     },
   };
 }
 
-/** Nobody's channel, to try what the cluster can and our account may: the same for all processes. */
-const NOBODY = 'user::changes';
+/** A channel without messages, to probe what the cluster and our account's ACL allow. */
+const PROBE = 'user::changes';
 
 const isRefusal = (error: unknown) => /^NOPERM|unknown command/.test((error as Error).message);
 
 const slotOf = (channel: string) => new Command('ssubscribe', [channel]).getSlot()!;
 
 /**
- * Each channel is listened to where its slot is; so are plain ones, for which any node would do. What
- * a connection is subscribed to, ioredis knows, also when the node has ended it as the slot moved.
- * With each look at who has which slot (every second, see redis.ts) what is missing is made up for.
+ * Each channel, sharded or plain, is subscribed at the primary of its slot; for plain channels any
+ * node would do. ioredis knows the subscriptions of each connection, also after the node ended one
+ * because its slot moved. With each refresh of the slots (every second, see redis.ts), `settle`
+ * subscribes what is missing.
  */
-function openInCluster(redis: RedisClient, subscriber: Cluster, hearer: Hearer): Channels {
-  /** what is listened to, with its slot */
+function openInCluster(redis: RedisClient, subscriber: Cluster, receiver: Receiver): Channels {
+  /** channels to be subscribed, with their slots */
   const wanted = new Map<string, number>();
-  /** channels of which something could not be published */
-  const untold = new Set<string>();
-  /** undefined until the cluster has answered for the first time */
+  /** channels whose last message could not be published */
+  const unpublished = new Set<string>();
+  /** whether SPUBLISH is used; undefined until the first reply of the cluster */
   let isSharded: boolean | undefined;
 
-  /** Asks by trying, as an account may be refused what the version has; without an answer, all stays. */
-  async function askSharded(): Promise<void> {
+  /**
+   * Finds out whether sharded pub/sub can be used, by trying: an ACL may forbid what the version
+   * supports. Without a reply, `isSharded` stays as it is.
+   */
+  async function probeSharded(): Promise<void> {
     try {
-      await redis.spublish(NOBODY, '');
-      await findHomes()(NOBODY)?.ssubscribe(NOBODY); // the next look takes it back
+      await redis.spublish(PROBE, '');
+      await findHomes()(PROBE)?.ssubscribe(PROBE); // the next `settle` unsubscribes it
       isSharded = true;
     } catch (error) {
       if (!isRefusal(error)) throw error;
@@ -93,6 +101,7 @@ function openInCluster(redis: RedisClient, subscriber: Cluster, hearer: Hearer):
     }
   }
 
+  /** Returns a function that finds the connection to the primary of a channel's slot. */
   function findHomes(): (channel: string) => Redis | undefined {
     const nodes = new Map(
       subscriber.nodes().map((node) => [`${node.options.host}:${node.options.port}`, node]),
@@ -102,7 +111,7 @@ function openInCluster(redis: RedisClient, subscriber: Cluster, hearer: Hearer):
   }
 
   async function subscribe(channel: string, node: Redis | undefined): Promise<void> {
-    if (isSharded === undefined) await askSharded();
+    if (isSharded === undefined) await probeSharded();
     if (!node) throw new Error("Cluster isn't ready: nobody has this slot");
     await (isSharded ? node.ssubscribe(channel) : node.subscribe(channel));
   }
@@ -111,63 +120,69 @@ function openInCluster(redis: RedisClient, subscriber: Cluster, hearer: Hearer):
     (isSharded ? node?.sunsubscribe(channel) : node?.unsubscribe(channel))?.catch(() => {});
   }
 
-  function heardBy(node: Redis): Set<string> {
+  /** The channels that a connection is subscribed to. */
+  function subscriptionsOf(node: Redis): Set<string> {
     const set = node.status === 'ready' && node.condition?.subscriber;
     return new Set(set ? set.channels(isSharded ? 'ssubscribe' : 'subscribe') : []);
   }
 
+  /**
+   * Subscribes each wanted channel at its home. Unsubscribes channels that are not wanted, and wanted ones
+   * elsewhere as soon as their home is subscribed.
+   */
   function settle(): void {
     const homeOf = findHomes();
-    const heard = new Map(subscriber.nodes().map((node) => [node, heardBy(node)]));
-    const hears = (node: Redis | undefined, channel: string) =>
-      node !== undefined && heard.get(node)?.has(channel);
+    const subscribed = new Map(subscriber.nodes().map((node) => [node, subscriptionsOf(node)]));
+    const isSubscribed = (node: Redis | undefined, channel: string) =>
+      node !== undefined && subscribed.get(node)?.has(channel);
     for (const channel of wanted.keys()) {
       const home = homeOf(channel);
       if (home?.status === 'wait') home.connect().catch(() => {});
-      if (home?.status !== 'ready' || hears(home, channel)) continue;
+      if (home?.status !== 'ready' || isSubscribed(home, channel)) continue;
       subscribe(channel, home).then(
-        () => hearer.miss(channel),
-        () => {}, // tried again with the next look
+        () => receiver.onGap(channel),
+        () => {}, // the next refresh tries again
       );
     }
-    for (const [node, channels] of heard) {
+    for (const [node, channels] of subscribed) {
       for (const channel of channels) {
         const home = homeOf(channel);
-        const isHeardTwice = home !== node && hears(home, channel);
-        if (!wanted.has(channel) || isHeardTwice) unsubscribe(channel, node);
+        const isDuplicate = home !== node && isSubscribed(home, channel);
+        if (!wanted.has(channel) || isDuplicate) unsubscribe(channel, node);
       }
-      // Who only listens does not notice that the other end is gone without a word.
+      // A connection that only receives would not notice a peer that vanished without closing it.
       if (channels.size > 0) node.ping().catch(() => {});
     }
   }
 
-  function attend(node: Redis): void {
-    node.on('message', hearer.hear).on('smessage', hearer.hear);
-    // A node that has given a slot away has ended what was subscribed there.
+  function watchNode(node: Redis): void {
+    node.on('message', receiver.onMessage).on('smessage', receiver.onMessage);
+    // A node that gives a slot away ends the slot's subscriptions.
     node.on('moved', () => subscriber.refreshSlotsCache());
     node.on('ready', async () => {
-      await askSharded().catch(() => {}); // it may have another version now
+      await probeSharded().catch(() => {}); // the node may run another version now
       settle();
     });
   }
-  for (const node of subscriber.nodes()) attend(node);
-  subscriber.on('+node', attend);
+  for (const node of subscriber.nodes()) watchNode(node);
+  subscriber.on('+node', watchNode);
   subscriber.on('refresh', settle);
 
   async function publish(channel: string, message: string): Promise<void> {
     try {
-      if (isSharded === undefined) await askSharded();
+      if (isSharded === undefined) await probeSharded();
       await (isSharded ? redis.spublish(channel, message) : redis.publish(channel, message));
     } catch (error) {
-      untold.add(channel);
-      if (isRefusal(error)) askSharded().catch(() => {});
+      unpublished.add(channel);
+      if (isRefusal(error)) probeSharded().catch(() => {});
       throw error;
     }
   }
-  // Whoever listens may have found the slot's new home before us, and then waits for nothing more.
+  // A subscriber that follows a moved slot before this process does reports its gap too early. So the
+  // message is published once more when the new home is known.
   redis.on('refresh', () => {
-    const channels = [...untold];
-    untold.clear();
+    const channels = [...unpublished];
+    unpublished.clear();
     for (const channel of channels) publish(channel, '').catch(() => {});
   });
 
@@ -176,7 +191,7 @@ function openInCluster(redis: RedisClient, subscriber: Cluster, hearer: Hearer):
     async subscribe(channel) {
       wanted.set(channel, slotOf(channel));
       await subscribe(channel, findHomes()(channel)).catch((error: Error) => {
-        // ioredis looks at once who has the slot now, and the rest follows.
+        // ioredis refreshes the slots at once, and `settle` subscribes.
         if (!error.message.startsWith('MOVED')) throw error;
       });
     },

@@ -1,26 +1,38 @@
--- The memo store's scripts. Every one works on ONE key, KEYS[1], a list but for `pin`; ARGV[1] names
--- the operation. A script runs alone, so nobody sees it half done, and what it wrote is in the AOF as
--- one transaction. Everybody else waits for it, so each one is bounded in elements and in bytes,
--- whatever is stored: walks over a list's nodes, a few ns each, are all that grows with it.
+-- All operations on one person's memos, trash and pins.
 --
--- Invariant: ids ascend from head to tail; elements without an id (memo.py wrote them) stand only
--- at the tail, because whatever pushes there numbers them first. So ids can be searched by halving.
--- JSON is never decoded here: Lua would turn [] into {} and round numbers.
+-- KEYS[1] is the list of memos or of trash entries (for `pin`: the set of pinned ids), ARGV[1] names
+-- the operation, and the rest of ARGV are its arguments. A call uses no other key, so that the script
+-- runs in a cluster. One script dispatches all operations because they share their helpers: a script
+-- cannot call another one, and Redis Functions need Redis 7
+-- (docs/decisions/0004-one-lua-dispatcher.md).
+--
+-- Redis runs a script alone: no client sees it half done, and the AOF holds its writes as one
+-- transaction. All clients wait for it, so each call is bounded in elements and bytes, whatever the
+-- list contains. Only Redis's own walk over the list's nodes grows with the list: a few ns per node.
+--
+-- Data structure: a list of JSON objects, oldest first.
+-- Invariant: ids strictly ascend from head to tail. Elements without an id, which memo.py writes,
+-- exist only at the tail, because each operation that appends assigns their ids first. A memo is
+-- therefore found by binary search.
+-- JSON is never decoded here: cjson would turn [] into {} and round large numbers.
+--
+-- FIRST_DATE, REPLY_BYTES and TRASH_SECONDS come from memo/bounds.ts. In the costs below, n is the
+-- length of the list.
 
 local list = KEYS[1]
 
-local TEN_MINUTES = 600 * 1e6
-local BLOCK = 10 -- elements that are read by one call: one by one took 3 to 7 times as long, 20 no less
-local NEWEST = 200 -- elements that are searched for a repetition, or moved
-local MOVABLE = 64 * 1024 -- bytes that may be written again in the place of a long walk
-local RUN = 2000 -- elements that are searched for what a restored memo has become
-local SEARCHED = 128 * 1024 -- bytes that are read to find one memo after the other
-local NUMBERED = 500 -- elements that one call numbers
-local NUMBERED_LENGTH = 128 * 1024 -- bytes of them, and one more element
+local REPEAT_WINDOW = 600 * 1e6 -- µs in which the same text from a form counts as a repetition
+local BLOCK = 10 -- elements per LRANGE: single elements took 3 to 7 times as long, 20 no less time
+local NEWEST = 200 -- elements that are searched for a repetition, or rewritten by `insert`
+local REWRITTEN = 64 * 1024 -- bytes that `insert` rewrites at the tail to avoid a walk from the head
+local RESTORED = 2000 -- elements that `insert` searches for an earlier restored copy
+local FOUND = 128 * 1024 -- bytes that `find` reads before it leaves the rest to the next call
+local ASSIGNED = 500 -- elements that get ids in one call
+local ASSIGNED_BYTES = 128 * 1024 -- their bytes; the element that passes this limit is included
 
--- Members after "id" are not looked at. memo.py writes a space after its colons, so an "id" that it wrote
--- does not look like ours; nor does one that JavaScript could not represent. A space after the id: see
--- `assign_ids`.
+-- The id of an element, nil if it has none. Only our own notation counts: memo.py writes a space
+-- after each colon, and JavaScript may not represent an id above 2^53 - 1. For the optional space
+-- after the id, see `assign_ids`.
 local MAX_ID = 2 ^ 53 - 1
 local function id_of(memo)
   local id = tonumber(string.match(memo, '^{"id":(%d+) ?[,}]'))
@@ -31,31 +43,32 @@ local function with_id(id, ...)
   return table.concat({ string.format('{"id":%.0f', id), ... })
 end
 
--- Redis's own clock in microseconds: one clock for all servers of the app.
+-- Redis's clock in µs: the one clock that all processes of the app share.
 local function now()
   local time = redis.call('TIME')
   return time[1] * 1000000 + time[2]
 end
 
--- What was read one by one: bytes in all, and those of the longest.
-local looked, longest = 0, 1
+-- Bytes that `element_at` has read in this call, and the length of the longest element read so far.
+local read_bytes, longest = 0, 1
 
-local function look(index)
+local function element_at(index)
   local element = redis.call('LINDEX', list, index)
   if element then
-    looked, longest = looked + #element, math.max(longest, #element)
+    read_bytes, longest = read_bytes + #element, math.max(longest, #element)
   end
   return element
 end
 
--- Index of the first element whose key, as `key_of` reads it, is not below `key`; elements without
--- one come after all keys. O(log n) LINDEX calls, each of which walks from the nearer end over the
--- list's nodes, and copies the element.
-local function search(key, key_of)
-  local low, high = 0, redis.call('LLEN', list)
+-- Binary search, from the index `from` (default 0): the index of the first element whose key is not
+-- below `key`. `key_of(element, index)` returns an element's key; an element without a key comes after
+-- all others. O(log n) LINDEX calls; each walks the list's nodes from the nearer end and copies the
+-- element.
+local function search(key, key_of, from)
+  local low, high = from or 0, redis.call('LLEN', list)
   while low < high do
     local middle = math.floor((low + high) / 2)
-    if (key_of(look(middle)) or math.huge) < key then
+    if (key_of(element_at(middle), middle) or math.huge) < key then
       low = middle + 1
     else
       high = middle
@@ -64,9 +77,9 @@ local function search(key, key_of)
   return low
 end
 
--- Up to `count` elements from the index `at` on, in steps of 1 or -1; fewer when they are long: the
--- last is the one that makes them `limit` bytes. Blocks begin with two, and are no larger than fits
--- when all are as long as the longest so far: few are read in vain, or they are short. O(bytes).
+-- Up to `count` elements from the index `at`, in steps of 1 or -1. Ends with the element that brings
+-- the total to `limit` bytes. Reads blocks of 2, 4, 8, then 10 elements, but no block that would pass
+-- the limit if each element were as long as the longest so far: few bytes are read in vain. O(bytes).
 local function read(at, step, count, limit)
   local found, length, size = {}, 0, 1
   while count > 0 and length < limit do
@@ -85,19 +98,22 @@ local function read(at, step, count, limit)
   return found
 end
 
--- The newest `count` elements before the index `stop`, the newest first, and the index where they
--- end; fewer when they are long. What they take is what everybody else waits.
+-- Up to `count` elements before the index `stop`, newest first, and the index of the oldest of them.
+-- Fewer if they are long: ends at `limit` bytes (default REPLY_BYTES). O(bytes).
 local function newest(stop, count, limit)
   local found = read(stop - 1, -1, math.min(count, stop), limit or REPLY_BYTES)
   return found, stop - #found
 end
 
--- What follows the id in an element of memo.py's. A foreign "id" would hide ours from a JSON reader,
--- so it is kept under another name; what is no object is a text. `ids` says where there are such
--- names, or is the text as JSON, as memos.ts makes them: Lua would be too slow for the longest
--- elements. Nil when it has to be asked; nil and the element with these names changed, when a comma
--- after the last says that there are more. O(bytes), whatever they are: no pattern here may begin
--- anew from each of many spaces.
+-- The source of an element of memo.py's after the place of its id: `"text": "…"}`. A member that
+-- memo.py named "id" would hide our id from a JSON reader, so its name becomes "_id". An element that
+-- is no object becomes the text of a memo.
+--
+-- `ids` comes from memos.ts, because Lua would take too long for the longest elements: the offsets of
+-- the names "id" in an object, or the JSON string of an element that is no object. Returns nil if
+-- `ids` is needed and missing. If a comma after the last offset says that there are more, returns nil
+-- and the element with these names changed. O(bytes) for any bytes: no pattern here may restart at
+-- each of many spaces.
 local function members_of(element, ids)
   if not string.find(element, '^%s*{') then
     return ids and '"text":' .. ids .. '}'
@@ -121,14 +137,15 @@ local function members_of(element, ids)
   return string.match(element, '^.*%S', start)
 end
 
--- Numbers the oldest of the elements that have no id, keeping their order: 1, 2, 3… when nothing
--- dates them because the whole list is of memo.py's, else the present time. Returns whether none is
--- left, and the elements in the way whose `ids` are to be given next time.
--- While some of an undated list are left, the newest that has a number has a space after it: no JSON
--- reader sees it, and whoever goes on, another server after a crash, too, goes on counting.
--- One LINDEX when there is nothing to do; else O(NUMBERED) LSET calls, and their bytes.
+-- Gives ids to the oldest elements without one, in their order: 1, 2, 3… if memo.py wrote the whole
+-- list, as nothing dates its memos; else the present time. `ids` is described at `members_of`, keyed
+-- by element. Returns whether no element is left without an id, and the elements whose `ids` the next
+-- call needs. While a list that memo.py wrote is only partly numbered, the last numbered element has
+-- a space after its id. JSON readers ignore the space; another process that continues after a crash
+-- sees that it has to count, not to date. One LINDEX if there is nothing to do, else O(ASSIGNED) LSET
+-- calls and their bytes.
 local function assign_ids(ids)
-  local last = look(-1)
+  local last = element_at(-1)
   if not last or id_of(last) then return true, {} end
   local first = search(math.huge, id_of)
   local left = redis.call('LLEN', list) - first
@@ -138,7 +155,7 @@ local function assign_ids(ids)
   if not is_counting then id = math.max(now(), id) end
 
   local numbered, unknown = {}, {}
-  for _, element in ipairs(read(first, 1, math.min(NUMBERED, left), NUMBERED_LENGTH)) do
+  for _, element in ipairs(read(first, 1, math.min(ASSIGNED, left), ASSIGNED_BYTES)) do
     local members, changed = members_of(element, ids[element])
     if not members then
       if changed and #unknown == 0 then
@@ -162,7 +179,7 @@ local function assign_ids(ids)
   return left == 0, unknown
 end
 
--- Bytes that the list takes; 0 where this command is not allowed. O(nodes), about 15 ns each.
+-- Bytes of memory that the list takes; 0 if an ACL forbids the command. O(nodes), about 15 ns per node.
 local function memory()
   local bytes = redis.pcall('MEMORY', 'USAGE', list, 'SAMPLES', 0)
   return type(bytes) == 'number' and bytes or 0
@@ -170,23 +187,24 @@ end
 
 local operations = { memory = memory }
 
--- assign_ids(element, ids, …): numbers a bounded part of the elements without an id. {1} when none is
--- left, else {0, elements…}: those that stand in the way until their `ids`, or texts, are given.
+-- assign_ids(element, ids, …): gives ids to a bounded part of the elements without one. Returns {1}
+-- if none is left, else {0, elements…}: the elements whose `ids` (see `members_of`) the next call has
+-- to pass.
 function operations.assign_ids(...)
   local ids, given = {}, { ... }
   for i = 1, #given, 2 do
-    ids[given[i]] = ids[given[i]] or given[i + 1] -- of the same, the first has the most
+    ids[given[i]] = ids[given[i]] or given[i + 1] -- of equal elements, the first has the most offsets
   end
   local done, unknown = assign_ids(ids)
   return { done and 1 or 0, unpack(unknown) }
 end
 
--- append(members, needle, repeated, full): adds `{"id":…<members>` at the tail, or finds the one
--- among the last 200 (fewer when they are very long) that carries the idempotency key (`needle`, as
--- it stands in the JSON; empty for none), or the newest, when it is of the last ten minutes and
--- begins with the source `repeated` (empty: it is not looked at). Returns {1 if added else 0, the
--- memo}; {-1} when it would have to be added, and `full` is 1. O(1); with a needle O(bytes of the
--- memos looked at).
+-- append(members, needle, repeated, full): pushes `{"id":…<members>` to the tail, unless the memo
+-- exists: one of the last 200 memos (fewer if they are long) contains `needle`, its idempotency key
+-- as JSON source (empty: no key), or the newest memo is less than ten minutes old and continues with
+-- the source `repeated` after its id (empty: not compared). Returns {1, the new memo}, {0, the
+-- existing memo}, or {-1} if the memo would have to be pushed and `full` is 1. O(1); with a needle
+-- O(bytes of the memos searched).
 function operations.append(members, needle, repeated, full)
   if needle ~= '' then
     for _, memo in ipairs((newest(redis.call('LLEN', list), NEWEST))) do
@@ -196,7 +214,7 @@ function operations.append(members, needle, repeated, full)
   local id = now()
   local last = redis.call('LINDEX', list, -1)
   if last then
-    local recent = id - id_of(last) < TEN_MINUTES
+    local recent = id - id_of(last) < REPEAT_WINDOW
     local start = with_id(id_of(last), repeated)
     if repeated ~= '' and recent and string.sub(last, 1, #start) == start then return { 0, last } end
     id = math.max(id, id_of(last) + 1)
@@ -207,32 +225,33 @@ function operations.append(members, needle, repeated, full)
   return { 1, memo }
 end
 
--- page(before, limit): {1 if there are more else 0, memos}: up to `limit` memos with ids below
--- `before` (empty: the newest), newest first; fewer when they are long. O(limit) near the tail,
--- O(log n) more elsewhere.
+-- page(before, limit): returns {1 if older memos follow, else 0, memos}: up to `limit` memos with ids
+-- below `before` (empty: the newest memos), newest first; fewer if they are long. O(limit) at the
+-- tail, elsewhere O(log n + limit).
 function operations.page(before, limit)
   local stop = before == '' and redis.call('LLEN', list) or search(tonumber(before), id_of)
   local memos, rest = newest(stop, tonumber(limit))
   return { rest > 0 and 1 or 0, memos }
 end
 
--- find(id…): {how many of the ids were looked for, the time, memos…}: the memos of these ids, nothing
--- for one that is not there. The rest of the ids is left when that took long. Numbers first, as
--- whatever changes a memo has read it by this: without the memos before them, elements of memo.py's
--- could seem to be dated by nothing. O(log n) each.
+-- find(id…): returns {how many of the ids were looked up, the time, memos…}; an id without a memo has
+-- no entry. Leaves the remaining ids to the next call after FOUND bytes. Ids are assigned first: every
+-- edit and deletion starts with `find`, so no memo is removed while elements after it have no id,
+-- which would then seem to be undated. O(log n) per id.
 function operations.find(...)
   local found = { 0, string.format('%.0f', now()) }
-  for i, id in ipairs({ ... }) do
-    local memo = look(search(tonumber(id), id_of))
-    if memo and id_of(memo) == tonumber(id) then found[#found + 1] = memo end
+  for i, argument in ipairs({ ... }) do
+    local id = tonumber(argument)
+    local memo = element_at(search(id, id_of))
+    if memo and id_of(memo) == id then found[#found + 1] = memo end
     found[1] = i
-    if looked > SEARCHED then break end
+    if read_bytes > FOUND then break end
   end
   return found
 end
 
--- replace(old, new): puts `new` in the place of `old`, both whole elements of one id. Returns 1, or
--- 0 when the list does not hold exactly `old` any more. O(log n).
+-- replace(old, new): compare and set: replaces the element `old` by `new`, which has the same id.
+-- Returns 1, or 0 if the list no longer contains exactly `old`. O(log n).
 function operations.replace(old, new)
   local index = search(id_of(old), id_of)
   if redis.call('LINDEX', list, index) ~= old then return 0 end
@@ -240,18 +259,19 @@ function operations.replace(old, new)
   return 1
 end
 
--- remove(memo): takes the whole element out. Returns 1, or 0 when the list does not hold exactly `memo`
--- any more. O(n) from the nearer end.
+-- remove(memo): removes the element. Returns 1, or 0 if the list no longer contains exactly `memo`.
+-- O(n) from the nearer end.
 function operations.remove(memo)
   local is_late = search(id_of(memo), id_of) > redis.call('LLEN', list) / 2
   return redis.call('LREM', list, is_late and -1 or 1, memo)
 end
 
--- insert(memo): puts a memo back to its place by id. Returns {1, the memo}, or {0, the one that is
--- there} when it never left. An id that is no time can have been given twice, when an emptied list
--- was numbered anew: then the memo takes the next free one, unless one of the last 2,000 before that
--- is what an earlier attempt has made of it. O(log n) to find the place; to open it, O(1) among the
--- newest, else O(n), as LINSERT walks there from the head.
+-- insert(memo): puts a memo back to its place by id. Returns {1, the memo}, or {0, the memo that is
+-- there} if it never left. An id below FIRST_DATE is a number, and can belong to two memos: after a
+-- list was emptied, memo.py's elements count from 1 again. Then the memo gets the next free number,
+-- unless an earlier attempt has inserted it already, within RESTORED elements before that number.
+-- O(log n) to find the place; O(1) to insert among the newest, else O(n): LINSERT walks from the
+-- head.
 function operations.insert(memo)
   local id = id_of(memo)
   local index = search(id, id_of)
@@ -259,25 +279,18 @@ function operations.insert(memo)
   if there and id_of(there) == id then
     if there == memo or id >= FIRST_DATE then return { 0, there } end
     local members = string.match(memo, '^{"id":%d+(.*)$')
-    -- Where the ids leave a number out: up to there, they are as far from `id` as from its place.
-    local low, high = index + 1, redis.call('LLEN', list)
-    while low < high do
-      local middle = math.floor((low + high) / 2)
-      if id_of(redis.call('LINDEX', list, middle)) - id == middle - index then
-        low = middle + 1
-      else
-        high = middle
-      end
-    end
-    for _, earlier in ipairs((newest(low, math.min(low - index, RUN)))) do
+    -- The first gap between the ids: up to there, each id is its index plus the same offset.
+    local function offset_of(element, at) return id_of(element) - at end
+    local free = search(id - index + 1, offset_of, index + 1)
+    for _, earlier in ipairs((newest(free, math.min(free - index, RESTORED)))) do
       if earlier == with_id(id_of(earlier), members) then return { 0, earlier } end
     end
-    memo, index = with_id(id + low - index, members), low
+    memo, index = with_id(id + free - index, members), free
     there = redis.call('LINDEX', list, index)
   end
   local later = redis.call('LLEN', list) - index
-  if later <= NEWEST and #newest(index + later, later, MOVABLE) == later then
-    -- First what a full Redis refuses: nothing is taken away then.
+  if later <= NEWEST and #newest(index + later, later, REWRITTEN) == later then
+    -- First the command that a full Redis refuses, before anything is removed.
     redis.call('RPUSH', list, memo)
     if later > 0 then
       local moved = redis.call('LRANGE', list, index, -1)
@@ -297,28 +310,30 @@ function operations.insert(memo)
   return { 1, memo }
 end
 
--- The trash is a list of the same memos, each with "deleted" as its last member, newest last: these
--- ascend. Whoever looks into it first drops what is too old, or too much; ARGV has the bounds.
+-- The trash: a list of deleted memos, each with "deleted" (µs) as its last member.
+-- Invariant: "deleted" ascends from head to tail, so the newest entry is the last one.
+-- The operations drop entries that are too old or too many; ARGV[2] and ARGV[3] are the bounds.
 
-local UNDER_WAY = 60 * 1e6 -- µs after which no deletion is under way any more: its commands take 1 s each
-local DROPPED = 16 * 1024 * 1024 -- bytes of entries that one call drops, about
-local POPPED = 2 * 1024 * 1024 -- bytes of those that it has to look at for that
-local WALKED = 2 * 1024 * 1024 -- bytes of entries that one call looks through
+local UNDER_WAY = 60 * 1e6 -- µs after which no deletion is still running: each of its commands has 1 s
+local DROPPED = 16 * 1024 * 1024 -- bytes of entries, about, that one call drops unread
+local POPPED = 2 * 1024 * 1024 -- bytes of entries that one call drops one by one
+local WALKED = 2 * 1024 * 1024 -- bytes of entries that one call searches
 
--- When an entry was deleted, 0 when it does not say. Only its end is looked at, however long it is.
+-- The deletion time of an entry in µs, 0 if it has none. Matches the entry's last 40 bytes only.
 local function deleted_at(entry)
   return tonumber(string.match(entry, ',"deleted":(%d+)}$', -40)) or 0
 end
 
--- How many entries are older than TRASH_SECONDS. O(1) when none is, else O(log n).
+-- How many entries are older than TRASH_SECONDS. O(1) if there are none, else O(log n).
 local function count_expired()
   local since = now() - TRASH_SECONDS * 1000000
-  local oldest = look(0)
+  local oldest = element_at(0)
   return oldest and deleted_at(oldest) < since and search(since, deleted_at) or 0
 end
 
--- Drops the oldest entries: those older than TRASH_SECONDS, and what is beyond `max_entries`, or
--- `max_bytes` of memory; never the newest. Returns whether that was all.
+-- Drops the oldest entries: those older than TRASH_SECONDS, and those beyond `max_entries` or
+-- `max_bytes` of memory, but never the newest. Returns false if there is more to drop. O(dropped
+-- entries), bounded by DROPPED and POPPED.
 local function shrink(max_entries, max_bytes)
   local count = redis.call('LLEN', list)
   local excess = math.max(count_expired(), count - max_entries)
@@ -337,16 +352,16 @@ local function shrink(max_entries, max_bytes)
   return true
 end
 
--- discard(max_entries, max_bytes, memo): adds the memo to the trash. The same memo, put there by an
--- attempt whose end nobody saw, is not kept twice; but while that attempt can still be under way, it is:
--- each attempt takes the memo out of the list at most once, relying on its own copy, and restoring
--- takes one copy away, so one is left. Returns the entry. O(bytes of up to 200 entries).
+-- discard(max_entries, max_bytes, memo): adds the memo to the trash and returns the entry. Replaces the
+-- entry of an earlier attempt to delete the same memo, unless that attempt may still be running: each
+-- attempt writes its own copy and then removes the memo from the list at most once, and restoring takes
+-- one copy, so one copy is always left. O(bytes of up to 200 entries).
 function operations.discard(max_entries, max_bytes, memo)
   local present = now()
   local start = string.sub(memo, 1, -2) .. ',"deleted":'
   for _, entry in ipairs((newest(redis.call('LLEN', list), NEWEST))) do
-    local is_over = deleted_at(entry) < present - UNDER_WAY
-    if is_over and string.sub(entry, 1, #start) == start then
+    local has_ended = deleted_at(entry) < present - UNDER_WAY
+    if has_ended and string.sub(entry, 1, #start) == start then
       redis.call('LREM', list, -1, entry)
     end
   end
@@ -359,16 +374,17 @@ function operations.discard(max_entries, max_bytes, memo)
   return entry
 end
 
--- discarded(…, id, stop): {0, entry, memo} of the newest entry of this id, or {0}, or {index} when
--- there are more to be looked at, before that one: `stop` next time (empty: all). O(WALKED).
+-- discarded(max_entries, max_bytes, id, stop): searches the entries before the index `stop` (empty:
+-- all) for the newest one with this id. Returns {0, entry, memo}, {0} if there is none, or {index}
+-- after WALKED bytes: the `stop` of the next call. O(WALKED).
 function operations.discarded(_, _, id, stop)
   local count = redis.call('LLEN', list)
-  stop = math.min(count, tonumber(stop) or count)
-  local walked, some = 0, BLOCK -- what was deleted just now is among the first
+  id, stop = tonumber(id), math.min(count, tonumber(stop) or count)
+  local walked, some = 0, BLOCK -- an entry that was just deleted is among the first
   while stop > 0 and walked < WALKED do
     for _, entry in ipairs((newest(stop, some, WALKED - walked))) do
       local cut = string.find(entry, ',"deleted":', -40, true)
-      if id_of(entry) == tonumber(id) and cut then
+      if id_of(entry) == id and cut then
         return { 0, entry, string.sub(entry, 1, cut - 1) .. '}' }
       end
       stop, walked = stop - 1, walked + #entry
@@ -378,9 +394,10 @@ function operations.discarded(_, _, id, stop)
   return { stop }
 end
 
--- trash(…, limit, before): {count, cursor, entries}: how many there are in all, and up to `limit` of
--- those deleted before the time `before` (empty: the newest), the last deleted first, fewer when
--- they are long; the cursor is the last one's time when more follow, else 0. O(limit) and O(log n).
+-- trash(max_entries, max_bytes, limit, before): returns {count, cursor, entries}: the number of all
+-- entries, and up to `limit` of those deleted before the time `before` (empty: the newest), last
+-- deleted first; fewer if they are long. The cursor is the next call's `before`, 0 if no entry
+-- follows. O(log n + limit).
 function operations.trash(_, _, limit, before)
   local count = redis.call('LLEN', list)
   local stop = before == '' and count or search(tonumber(before), deleted_at)
@@ -389,8 +406,8 @@ function operations.trash(_, _, limit, before)
   return { count, more and deleted_at(found[#found]) or 0, found }
 end
 
--- pin(id, limit): adds an id to the set of pins, unless that holds `limit` others. Returns 1 if the id
--- is in it now, else 0. O(1).
+-- pin(id, limit): adds the id to the set of pinned ids, unless the set has `limit` other members.
+-- Returns 1 if the id is a member now, else 0. O(1).
 function operations.pin(id, limit)
   local pins = KEYS[1]
   if redis.call('SISMEMBER', pins, id) == 1 then return 1 end
@@ -398,7 +415,8 @@ function operations.pin(id, limit)
   return redis.call('SADD', pins, id)
 end
 
--- What has to be done before an operation: -1 when it is not done yet, and has to go on.
+-- Preparation, which restores the invariants. If one call cannot complete it, the operation is not
+-- run and the reply is -1: the client has to call again, for IN_MEMOS after `assign_ids`.
 local IN_MEMOS = { append = true, page = true, find = true, insert = true }
 local IN_TRASH = { discarded = true, trash = true }
 local operation = ARGV[1]

@@ -1,7 +1,7 @@
 /**
- * The store against a model: arbitrary operations of several clients, one after the other, after
- * each of which Redis has to hold exactly what a plain array says; and then all at once, after
- * which nothing may be lost, doubled or out of order.
+ * The store against a model. Arbitrary operations of several clients run one after the other, and
+ * after each of them Redis has to contain what a plain array contains. Then operations run
+ * concurrently, and no memo may be lost, doubled or out of order.
  */
 
 import fc from 'fast-check';
@@ -18,12 +18,12 @@ const redis = connect();
 const stores = Array.from({ length: CLIENTS }, () => createMemoStore(connect()));
 
 interface Expected {
-  /** undefined until it is numbered; the model takes over what the store chooses */
+  /** undefined until the store has assigned it; then the store's id */
   id?: number;
   text: string;
   pin: boolean;
   version?: number;
-  /** a member that only memo.py knows: its source without spaces and the first quote */
+  /** a member of memo.py's: its source without spaces and the first quote */
   extra?: string;
 }
 
@@ -38,7 +38,7 @@ interface Real {
   user: string;
 }
 
-/** Compares everything with Redis, and takes over ids and versions that are new. */
+/** Compares the model with Redis, and copies new ids and versions into the model. */
 async function compare(model: Model, { user }: Real): Promise<void> {
   const stored = await redis.lrange(`user:${user}:memos`, 0, -1);
   expect(stored.length).toBe(model.list.length);
@@ -56,7 +56,7 @@ async function compare(model: Model, { user }: Real): Promise<void> {
       expect(expected.id).toBeUndefined();
       continue;
     }
-    expect(numbered, 'unnumbered ones only at the tail').toBe(true);
+    expect(numbered, 'elements without an id only at the tail').toBe(true);
     expect(memo.id).toBeGreaterThan(last);
     last = memo.id;
     expected.id ??= memo.id;
@@ -70,7 +70,7 @@ async function compare(model: Model, { user }: Real): Promise<void> {
   for (const { id, pin } of model.list) if (pin) expect(index).toContain(id);
 }
 
-/** One of the memos that have an id, in the list or the trash; undefined when there is none. */
+/** One of the memos that have an id; undefined if there is none. */
 const pick = (memos: Expected[], seed: number) => {
   const numbered = memos.filter(({ id }) => id !== undefined);
   return numbered[seed % numbered.length];
@@ -205,7 +205,7 @@ const commands = fc.commands(
   { maxCommands: 40 },
 );
 
-test('whatever is done, one after the other: Redis holds what the model holds', async () => {
+test('after any sequence of operations, Redis contains what the model contains', async () => {
   await fc.assert(
     fc.asyncProperty(commands, (commands) =>
       fc.asyncModelRun(
@@ -217,7 +217,7 @@ test('whatever is done, one after the other: Redis holds what the model holds', 
   );
 }, 60_000);
 
-test('whatever is done at once: nothing is lost, doubled or out of order', async () => {
+test('after any concurrent operations, no memo is lost, doubled or out of order', async () => {
   const action = fc.tuple(
     fc.constantFrom(
       'append',
@@ -251,7 +251,7 @@ test('whatever is done at once: nothing is lost, doubled or out of order', async
           switch (what) {
             case 'append':
               return write(`a${order}`, `key ${order}`);
-            case 'resend': // a client that did not hear the answer, on all connections at once
+            case 'resend': // a client that has got no response, on all connections at once
               await Promise.all(stores.map((s) => s.append(user, `r${order}.`, `again ${order}`)));
               return written.add(`r${order}`);
             case 'memo.py':
@@ -296,15 +296,15 @@ test('whatever is done at once: nothing is lost, doubled or out of order', async
   );
 }, 60_000);
 
-/** The memo that two servers change at the same time. */
+/** The memo that two processes change at the same time. */
 interface Target {
   user: string;
   id: number;
-  /** as both have read it before */
+  /** as both processes have read it before */
   version: number;
 }
 
-/** What one of them does; the text tells who. @returns what came of it */
+/** An operation of one process, whose text identifies the process. @returns the outcome */
 type Operation = (store: MemoStore, target: Target, text: string) => Promise<unknown>;
 
 const OPERATIONS: Record<string, Operation> = {
@@ -320,7 +320,7 @@ const OPERATIONS: Record<string, Operation> = {
   append: (store, { user }) => store.append(user, 'new', 'key'),
 };
 
-/** What the other server does meanwhile: any operation, or two that undo each other. */
+/** The concurrent operations of the other process: any one, or two that undo each other. */
 const OTHERS: string[][] = [
   ...Object.keys(OPERATIONS).map((name) => [name]),
   ['delete', 'restore'],
@@ -331,8 +331,8 @@ const OTHERS: string[][] = [
 
 const STARTS = ['listed', 'pinned', 'deleted', 'pinned and deleted'];
 
-test('two operations at once are as one after the other, at whatever step one has to wait', async () => {
-  // Without a disk: there are tens of thousands of commands.
+test('concurrent operations have an outcome that they could have one after the other', async () => {
+  // Without persistence, as there are tens of thousands of commands.
   const own = await startOwnRedis({ appendonly: 'no' });
   const redis = connectTo(own.url);
   const other = createMemoStore(connectTo(own.url));
@@ -352,7 +352,7 @@ test('two operations at once are as one after the other, at whatever step one ha
     return { user, id, version: id };
   }
 
-  /** What can be seen: the list, or how the memo would come back when it is restored. */
+  /** The visible state: the list, and how the memo would be restored. */
   async function look({ user, id }: Target): Promise<string> {
     const [list, trash] = await Promise.all(
       ['memos', 'trash'].map(async (kind) =>
@@ -390,7 +390,7 @@ test('two operations at once are as one after the other, at whatever step one ha
     name: string,
     others: string[],
   ) {
-    // Every order that they could have had, had there been no waiting.
+    // The outcomes of all sequential orders.
     const allowed = new Set<string>();
     for (let at = 0; at <= others.length; at++) {
       const target = await setUp(start);

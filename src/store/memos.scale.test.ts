@@ -1,6 +1,6 @@
 /**
- * However much is stored, and whatever it is, no script of the store takes long. The tests have a Redis
- * of their own, whose log of slow scripts fails them.
+ * No script of the store takes long, whatever and however much is stored. Each test has its own
+ * Redis, whose slow log fails the test.
  */
 
 import { beforeEach, describe, expect, inject, test } from 'vitest';
@@ -14,7 +14,7 @@ import type { RedisClient } from './scripts.ts';
 const USER = 'somebody';
 const KEY = `user:${USER}:memos`;
 
-/** How many elements a test stores: enough to see a step that grows with the list, and as many as may come. */
+/** The number of elements: enough to see a step that grows with the list; all of them in the soak. */
 const pick = ([few, all]: [few: number, all: number]) => (inject('thorough') ? all : few);
 
 let redis: RedisClient;
@@ -26,7 +26,7 @@ beforeEach(async () => {
   store = createMemoStore(redis);
 });
 
-/** Fills a list with so many elements, a few megabytes at once. */
+/** Pushes so many elements, a few megabytes per command. */
 async function fill(count: number, make: (i: number) => string, key = KEY): Promise<void> {
   const size = Math.max(1, Math.min(2000, Math.floor(4e6 / make(0).length)));
   for (let i = 0; i < count; i += size) {
@@ -35,7 +35,7 @@ async function fill(count: number, make: (i: number) => string, key = KEY): Prom
   }
 }
 
-describe('every operation on', () => {
+describe('no operation is slow on', () => {
   /** memo.py's longest memo: each of 20,000 characters as two escapes. */
   const longest = '\\ud83d\\ude00'.repeat(20_000);
   const FIRST = 1.7e15;
@@ -63,14 +63,17 @@ describe('every operation on', () => {
         expect((await store.restore(USER, id)).status).toBe('done');
       }
       expect(await redis.llen(KEY)).toBe(count);
-      // Those that are pinned stand all over the list.
+      // Pinned memos at all positions of the list.
       for (let i = 0; i < 90; i++) {
         await store.edit(USER, FIRST + Math.floor((i * count) / 90), { pin: true });
       }
       expect((await store.pinned(USER)).length).toBeGreaterThan(0);
-      // A few at a time, where they are long.
-      const [looked] = (await redis.memos(KEY, 'find', ...ids, ...ids, ...ids)) as [number, string];
-      if (text.length > 8000) expect(looked).toBeLessThan(7);
+      // Long memos are read a few at a time.
+      const [handled] = (await redis.memos(KEY, 'find', ...ids, ...ids, ...ids)) as [
+        number,
+        string,
+      ];
+      if (text.length > 8000) expect(handled).toBeLessThan(7);
       const added = [
         await store.append(USER, 'new', 'a', { refuseRepeat: true }),
         await store.append(USER, 'new', 'b', { refuseRepeat: true }),
@@ -84,7 +87,7 @@ describe('every operation on', () => {
   );
 });
 
-describe('numbering', () => {
+describe('assigning ids is not slow for', () => {
   const many = (what: string, count: number) => what.repeat(count);
 
   test.each([
@@ -101,25 +104,25 @@ describe('numbering', () => {
     ['quotes in an object', `{${many('"', 240_000)}`],
     ['backslashes', `{"id": "${many('\\', 240_000)}`],
     ['escapes', `{"id": "${many('\\u0000', 40_000)}"}`],
-    ['no object', many('\0', 240_000)],
+    ['control characters and no object', many('\0', 240_000)],
     ['a megabyte of ids', `{${Array.from({ length: 120_000 }, () => '"id": 1')}}`],
     ['a megabyte', `{"text": "${many('x', 1 << 20)}"}`],
-  ])('what has %s', async (_, element) => {
+  ])('an element with %s', async (_, element) => {
     await redis.rpush(KEY, element, '{"text": "b"}', element);
     expect((await store.page(USER, 10)).memos.length).toBeGreaterThan(0);
     const list = await redis.lrange(KEY, 0, -1);
     expect(list.map((memo) => parseMemo(memo).id)).toEqual([1, 2, 3]);
-    // Names are changed a few thousand at once.
+    // One call renames a few thousand members.
     const steps = /cmdstat_lset:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1];
     const changed = list[0]!.split('"_id"').length - 1;
     expect(Number(steps)).toBeGreaterThanOrEqual(3 + 2 * Math.floor(changed / 10_000));
   });
 
   test.each([
-    ['very many memos', [100_000, 300_000], (i) => `{"text": "${i}"}`],
-    ['memos with ids', [10_000, 20_000], (i) => `{"id": 1, "text": "${i}"}`],
-    ['memos with a node each', [5_000, 20_000], (i) => `{"text": "${i}${'x'.repeat(8200)}"}`],
-    ['the longest memos', [60, 300], (i) => `{"text": "${i}${'x'.repeat(240_000)}"}`],
+    ['many elements', [100_000, 300_000], (i) => `{"text": "${i}"}`],
+    ['elements with an "id"', [10_000, 20_000], (i) => `{"id": 1, "text": "${i}"}`],
+    ['elements with a node each', [5_000, 20_000], (i) => `{"text": "${i}${'x'.repeat(8200)}"}`],
+    ['the longest elements', [60, 300], (i) => `{"text": "${i}${'x'.repeat(240_000)}"}`],
   ] as [string, [number, number], (i: number) => string][])(
     '%s',
     async (_, sizes, make) => {
@@ -135,7 +138,7 @@ describe('numbering', () => {
     120_000,
   );
 
-  test('a memo whose id is taken by very many others', async () => {
+  test('a restored memo whose id and the next hundred thousand are taken', async () => {
     const count = pick([100_000, 300_000]);
     await fill(1, () => '{"text": "old"}');
     await store.page(USER, 1);
@@ -146,36 +149,33 @@ describe('numbering', () => {
   });
 });
 
-describe('a trash from before there was a limit', () => {
+describe('the first operation trims a trash of an older version, in short steps, if it holds', () => {
   const TRASH = `user:${USER}:trash`;
   const DAY = 24 * 3600 * 1e6; // µs
 
   test.each([
-    ['very many entries', [100_000, 500_000], 20],
+    ['many entries', [100_000, 500_000], 20],
     ['long entries', [5_000, 20_000], 9_000],
     ['the longest entries', [100, 300], 240_000],
-  ] as [string, [number, number], number][])(
-    'with %s is trimmed at the first look, in no long step',
-    async (_, sizes, length) => {
-      const count = pick(sizes);
-      const text = 'x'.repeat(length);
-      const start = Date.now() * 1000 - DAY;
-      await fill(count, (i) => `{"id":${i + 1},"text":"${text}","deleted":${start + i}}`, TRASH);
-      // Not all of it at once.
-      expect(await redis.memos(TRASH, 'trash', TRASH_ENTRIES, TRASH_BYTES, 0, '')).toBe(-1);
-      expect(await store.remove(USER, 5e6)).toEqual({ status: 'missing' });
-      const ids = (await redis.lrange(TRASH, 0, -1)).map((entry) => parseMemo(entry).id);
-      expect(ids).toEqual(ids.map((_, i) => count - ids.length + 1 + i));
-      expect(await redis.memory('USAGE', TRASH, 'SAMPLES', 0)).toBeLessThanOrEqual(TRASH_BYTES);
-      expect(ids.length).toBeLessThanOrEqual(TRASH_ENTRIES);
-      const fitting = Math.min(TRASH_ENTRIES, (TRASH_BYTES * 0.8) / (length + 60));
-      expect(ids.length).toBeGreaterThan(fitting - 2);
-      expect((await store.restore(USER, ids[0]!)).status).toBe('done');
-    },
-  );
+  ] as [string, [number, number], number][])('%s', async (_, sizes, length) => {
+    const count = pick(sizes);
+    const text = 'x'.repeat(length);
+    const start = Date.now() * 1000 - DAY;
+    await fill(count, (i) => `{"id":${i + 1},"text":"${text}","deleted":${start + i}}`, TRASH);
+    // One call does not drop all of it.
+    expect(await redis.memos(TRASH, 'trash', TRASH_ENTRIES, TRASH_BYTES, 0, '')).toBe(-1);
+    expect(await store.remove(USER, 5e6)).toEqual({ status: 'missing' });
+    const ids = (await redis.lrange(TRASH, 0, -1)).map((entry) => parseMemo(entry).id);
+    expect(ids).toEqual(ids.map((_, i) => count - ids.length + 1 + i));
+    expect(await redis.memory('USAGE', TRASH, 'SAMPLES', 0)).toBeLessThanOrEqual(TRASH_BYTES);
+    expect(ids.length).toBeLessThanOrEqual(TRASH_ENTRIES);
+    const fitting = Math.min(TRASH_ENTRIES, (TRASH_BYTES * 0.8) / (length + 60));
+    expect(ids.length).toBeGreaterThan(fitting - 2);
+    expect((await store.restore(USER, ids[0]!)).status).toBe('done');
+  });
 });
 
-test('limiting takes no time at all', async () => {
+test('a rate limit takes less than 1 ms of Redis’s time', async () => {
   const limiter = createRateLimiter(redis);
   for (let i = 0; i < 200; i++) await limiter.take(`user:${USER}:writes`, 120);
   const slowest = /cmdstat_evalsha:.*usec_per_call=([\d.]+)/.exec(await redis.info('commandstats'));

@@ -22,7 +22,7 @@ const lengthOf = (memos: Uint8Array[]) => joinMembers(memos).byteLength;
 const idOf = (memo: StoredMemo) => parseMemo(memo).id;
 const listOf = (user: string) => redis.lrange(`user:${user}:memos`, 0, -1);
 const trashOf = (user: string) => redis.lrange(`user:${user}:trash`, 0, -1);
-/** Elements as a hand in Redis, or memo.py, adds them. */
+/** Pushes elements that memo did not write. */
 async function push(user: string, elements: string[], kind = 'memos') {
   for (let i = 0; i < elements.length; i += 2000) {
     await redis.rpush(`user:${user}:${kind}`, ...elements.slice(i, i + 2000));
@@ -37,7 +37,7 @@ async function add(user: string, text: string): Promise<number> {
   return idOf(added.memo);
 }
 
-/** A store whose server does something else just before it sends this step of its next operation. */
+/** A store that runs `action` before it sends the command or operation `step`. */
 function storeWith(step: string, action: () => Promise<unknown>): MemoStore {
   const client = connect();
   runBefore(client, step, action);
@@ -51,7 +51,7 @@ const pythonMemo = (text: string) =>
     .replace(/[\u0080-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 describe('writing', () => {
-  test('a memo is stored with its creation time by Redis as id, first of its members', async () => {
+  test('the first member of a stored memo is its id, the creation time by Redis’s clock', async () => {
     const user = newId();
     const [seconds, micros] = await redis.time();
     const before = Number(seconds) * 1e6 + Number(micros);
@@ -68,7 +68,7 @@ describe('writing', () => {
     expect(await add(user, '지금')).toBe(future + 1);
   });
 
-  test('the same key never makes a second memo, and never swallows another text', async () => {
+  test('a repeated key adds no second memo, and another text with that key is refused', async () => {
     const user = newId();
     const first = await store.append(user, '한 번', 'k"1\\');
     expect(first.status).toBe('created');
@@ -85,7 +85,7 @@ describe('writing', () => {
     expect((await store.append(user, '글', 'mine')).status).toBe('created');
   });
 
-  test('a key is found among the last 200 memos, and not before them', async () => {
+  test('a key is found among the last 200 memos only', async () => {
     const user = newId();
     const first = await store.append(user, '한 번', 'key');
     const later = Array.from({ length: 199 }, (_, i) => `{"id":${4e15 + i},"text":"${i}"}`);
@@ -95,7 +95,7 @@ describe('writing', () => {
     expect((await store.append(user, '한 번', 'key')).status).toBe('created');
   });
 
-  test('a text from a form is a repetition for ten minutes, and a new memo after that', async () => {
+  test('the same text with another key is a repetition within ten minutes, later a new memo', async () => {
     const user = newId();
     const [seconds] = await redis.time();
     for (const [minutes, status] of [
@@ -112,7 +112,7 @@ describe('writing', () => {
 });
 
 describe('reading', () => {
-  test('pages lead from the newest to the oldest, each memo once', async () => {
+  test('pages contain each memo once, from the newest to the oldest', async () => {
     const user = newId();
     const ids: number[] = [];
     for (let i = 0; i < 7; i++) ids.unshift(await add(user, `${i}`));
@@ -127,7 +127,7 @@ describe('reading', () => {
     expect(third.next).toBeUndefined();
   });
 
-  test('a page that ends because its memos are long leads on to the one memo that is left', async () => {
+  test('a page that ends early because its memos are long has a next page with the last memo', async () => {
     const user = newId();
     const long = 'x'.repeat(200_000);
     await push(
@@ -140,14 +140,14 @@ describe('reading', () => {
     expect([second.memos.map(idOf), second.next]).toEqual([[1], undefined]);
   });
 
-  test('a cursor works after its memo was deleted', async () => {
+  test('a cursor is valid after its memo was deleted', async () => {
     const user = newId();
     const [a, b] = [await add(user, 'a'), await add(user, 'b'), await add(user, 'c')];
     await store.remove(user, b);
     expect((await store.page(user, 10, b)).memos.map(idOf)).toEqual([a]);
   });
 
-  test('all memos come in chunks, without what was added meanwhile', async () => {
+  test('all memos are read in chunks, without memos that are added meanwhile', async () => {
     const user = newId();
     await redis.rpush(
       `user:${user}:memos`,
@@ -163,7 +163,7 @@ describe('reading', () => {
     expect(texts).toEqual(Array.from({ length: 1200 }, (_, i) => `${1199 - i}`));
   });
 
-  test('all of them have no empty part, also when the last is deleted meanwhile', async () => {
+  test('no chunk of all memos is empty, even if the last memo is deleted meanwhile', async () => {
     const user = newId();
     await redis.rpush(`user:${user}:memos`, ...Array.from({ length: 501 }, () => pythonMemo('a')));
     const all = store.all(user);
@@ -172,7 +172,7 @@ describe('reading', () => {
     expect(await all.next()).toEqual({ done: true, value: undefined });
   });
 
-  test('nobody has memos who has written none', async () => {
+  test('a person who has written nothing has no memos', async () => {
     const user = newId();
     expect(await store.page(user, 10)).toEqual({ memos: [] });
     expect(await store.find(user, 1)).toBeUndefined();
@@ -181,7 +181,7 @@ describe('reading', () => {
 });
 
 describe('memo.py’s elements', () => {
-  test('an old list gets 1, 2, 3…, in place, keeping every other byte', async () => {
+  test('an undated list gets the ids 1, 2, 3…, and all other bytes stay', async () => {
     const user = newId();
     const old = [pythonMemo('하나'), '{"text": "둘", "n": [], "big": 12345678901234567890}', '{}'];
     await redis.rpush(`user:${user}:memos`, ...old);
@@ -193,7 +193,7 @@ describe('memo.py’s elements', () => {
     ]);
   });
 
-  test('those that appear after ours get the present time, in their order', async () => {
+  test('elements after a memo of ours get the present time as ids, in their order', async () => {
     const user = newId();
     const first = await add(user, 'ours');
     await redis.rpush(`user:${user}:memos`, pythonMemo('a'), pythonMemo('b'));
@@ -205,14 +205,14 @@ describe('memo.py’s elements', () => {
     expect(ids[2]).toBeLessThan(second);
   });
 
-  test('an "id" of their own is kept under another name, so that ours is the one that counts', async () => {
+  test('a member "id" of memo.py’s is renamed, so that readers find our id', async () => {
     const user = newId();
     await redis.rpush(`user:${user}:memos`, '{"id": 7, "text": "\\"id\\": 8, {\\"id\\": 9}"}');
     const { memos } = await store.page(user, 10);
     expect(JSON.parse(decode(memos[0]!))).toEqual({ id: 1, _id: 7, text: '"id": 8, {"id": 9}' });
   });
 
-  test('an "id" deeper inside is theirs, and white space around does no harm', async () => {
+  test('a nested "id" stays, and white space around an element is harmless', async () => {
     const user = newId();
     const elements = [
       ' {"a": {"id": 1, "b": ["{", {"id": 2}]}, "s": "x\\\\", "id": 3, "t": "\\"id\\": 4"} \n',
@@ -228,7 +228,7 @@ describe('memo.py’s elements', () => {
     ]);
   });
 
-  test('what is no object, or has no text, is shown and not lost', async () => {
+  test('an element that is no object, or has no text, is shown as it is stored', async () => {
     const user = newId();
     await redis.rpush(`user:${user}:memos`, 'plain', '{"memo": 1}', '{broken', '["a"]');
     const { memos } = await store.page(user, 10);
@@ -240,7 +240,7 @@ describe('memo.py’s elements', () => {
     ]);
   });
 
-  test('a hundred thousand of them are numbered, many others’ turns in between', async () => {
+  test('100,000 elements get ids while other clients are served in between', async () => {
     const user = newId();
     const memos = Array.from({ length: 100_000 }, (_, i) => pythonMemo(`${i}`));
     await push(user, memos);
@@ -264,7 +264,7 @@ describe('memo.py’s elements', () => {
     ['"i\\u0064"', 'escaped'],
     ['"\\u0069\\u0064"', 'escaped'],
     ['"id"', 'plain'],
-  ])('an id that is written as %s is kept under another name, too', async (name) => {
+  ])('a member "id" that is spelled %s is renamed', async (name) => {
     const user = newId();
     await redis.rpush(`user:${user}:memos`, `{"text": "a", ${name}: 9, "b": {${name}: 8}}`);
     expect((await store.edit(user, 1, { text: 'b' })).status).toBe('done');
@@ -272,7 +272,7 @@ describe('memo.py’s elements', () => {
     expect(memo).toMatchObject({ id: 1, _id: 9, text: 'b', b: { id: 8 } });
   });
 
-  // A text of nothing that needs an escape; members that do.
+  // Arbitrary elements of memo.py's.
   const blank = fc.string({ unit: fc.constantFrom(' ', '\t', '\n', '\r'), maxLength: 3 });
   const foreignName = fc.constantFrom(
     '"id"',
@@ -325,7 +325,7 @@ describe('memo.py’s elements', () => {
     )
     .map((pieces) => pieces.join(''));
 
-  test('whatever they are, who reads JSON sees the same as before, but for the ids', async () => {
+  test('any JSON objects have the same members after they got ids, except the ids', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(foreignObject, { minLength: 1, maxLength: 8 }),
@@ -347,7 +347,7 @@ describe('memo.py’s elements', () => {
     );
   });
 
-  test('what is no JSON loses nothing, either, and stands in nobody’s way', async () => {
+  test('elements that are no JSON keep all their text, and other memos can be added', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(broken, { minLength: 1, maxLength: 8 }), async (elements) => {
         const user = newId();
@@ -387,7 +387,7 @@ describe('memo.py’s elements', () => {
     expect(await redis.exists(`user:${user}:memos`, `user:${user}:trash`)).toBe(0);
   });
 
-  test('a number that JavaScript cannot represent is no id of ours', async () => {
+  test('an id that JavaScript cannot represent does not count as an id', async () => {
     const user = newId();
     const foreign = ['{"id":9007199254740992,"text":"a"}', '{"id":12345678901234567890}'];
     await redis.rpush(`user:${user}:memos`, ...foreign);
@@ -398,7 +398,7 @@ describe('memo.py’s elements', () => {
     ]);
   });
 
-  test('bytes that are no UTF-8 stay, and an id among them is found', async () => {
+  test('bytes that are no UTF-8 stay as they are, and a member "id" among them is renamed', async () => {
     const user = newId();
     const latin1 = [' {"id": 7, "t": "\xe9\xff"} ', 'caf\xe9', '{"t": "\xe9\xff"}', '\0"\\\n'];
     await redis.rpush(`user:${user}:memos`, ...latin1.map((it) => Buffer.from(it, 'latin1')));
@@ -412,14 +412,14 @@ describe('memo.py’s elements', () => {
     ]);
   });
 
-  describe('more than one script may number', () => {
+  describe('more elements than one call assigns ids to', () => {
     const key = (user: string) => `user:${user}:memos`;
-    /** Every fifth with an id of its own, which the script has to ask about. */
+    /** Elements of memo.py's; every fifth has an "id", whose offset the script needs. */
     const old = (count: number, from = 0) =>
       Array.from({ length: count }, (_, i) =>
         i % 5 === 3 ? `{"id": 5, "text": "${from + i}"}` : pythonMemo(`${from + i}`),
       );
-    /** One step, as a server does it that is killed right after. */
+    /** One call, as by a process that is killed right after it. */
     const step = (user: string) => redis.memos(key(user), 'page', '', 1);
     const giveIds = async (user: string) => {
       const [, ...unknown] = (await redis.memosBuffer(key(user), 'assign_ids')) as [
@@ -429,7 +429,7 @@ describe('memo.py’s elements', () => {
       const given = unknown.flatMap((it) => [it, findIds(it).join()]);
       await redis.memosBuffer(key(user), 'assign_ids', ...given);
     };
-    /** Ids ascend, those without stand at the tail, and who reads JSON sees memos. */
+    /** Expects ascending ids, elements without an id only at the tail, and valid JSON. */
     async function expectOrder(user: string): Promise<number[]> {
       const list = await listOf(user);
       const ids = list.map(idOf);
@@ -443,19 +443,19 @@ describe('memo.py’s elements', () => {
       return ids;
     }
 
-    test('are in order after every step, and those that nothing dates count on', async () => {
+    test('are in order after each call, and an undated list continues to count', async () => {
       const user = newId();
       await push(user, old(1800));
       let steps = 0;
       for (; (await step(user)) === -1; steps++) {
         await giveIds(user);
         await expectOrder(user);
-        // memo.py goes on, meanwhile.
+        // memo.py adds more meanwhile.
         if (steps === 1) await push(user, old(10, 1800));
       }
       expect(steps).toBeGreaterThan(3);
       expect(await expectOrder(user)).toEqual(Array.from({ length: 1810 }, (_, i) => i + 1));
-      // Nothing of it is left in what is stored: those that come later are dated.
+      // No mark of counting is left, so later elements get the present time.
       expect((await listOf(user)).filter((memo) => /^\{"id":\d+ /.test(memo))).toEqual([]);
       await push(user, old(2, 1810));
       await store.page(user, 1);
@@ -464,7 +464,7 @@ describe('memo.py’s elements', () => {
       expect(last).toBe(first! + 1);
     });
 
-    test('get their times in their order after ours', async () => {
+    test('get ascending times after a memo of ours', async () => {
       const user = newId();
       const future = 4_000_000_000_000_000;
       await redis.rpush(key(user), `{"id":${future},"text":"0"}`);
@@ -477,7 +477,7 @@ describe('memo.py’s elements', () => {
       expect(ids).toEqual(ids.map((_, i) => future + i));
     });
 
-    test('get the same by several servers at once, one of which is killed in the middle', async () => {
+    test('get the same ids from several processes at once, after one was killed half-way', async () => {
       const user = newId();
       await push(user, old(3000));
       await step(user);
@@ -497,7 +497,7 @@ describe('memo.py’s elements', () => {
 });
 
 describe('editing', () => {
-  test('changes the text, dates the change, and keeps place, id and unknown members', async () => {
+  test('changes the text and "edited", and keeps the position, the id and unknown members', async () => {
     const user = newId();
     await redis.rpush(`user:${user}:memos`, '{"text": "a", "tags": [], "n": 1.0}', pythonMemo('b'));
     await store.page(user, 1);
@@ -510,7 +510,7 @@ describe('editing', () => {
     expect(second).toBe('{"id":2,"text": "b"}');
   });
 
-  test('an edit of an old version changes nothing and shows the present memo', async () => {
+  test('an edit of an old version changes nothing and returns the present memo', async () => {
     const user = newId();
     const id = await add(user, 'first');
     await store.edit(user, id, { text: 'theirs' }, id);
@@ -524,14 +524,14 @@ describe('editing', () => {
     expect((await store.edit(user, id, { text: 'merged' }, version)).status).toBe('done');
   });
 
-  test('the same edit sent again is done already', async () => {
+  test('a repeated edit is done, and changes nothing', async () => {
     const user = newId();
     const id = await add(user, 'a');
     const once = await store.edit(user, id, { text: 'b' }, id);
     expect(await store.edit(user, id, { text: 'b' }, id)).toEqual(once);
   });
 
-  test('an edit sent again with another pin is refused: it is no repetition', async () => {
+  test('a repeated edit with another pin is no repetition, and is refused', async () => {
     const user = newId();
     const id = await add(user, 'a');
     await store.edit(user, id, { text: 'b' }, id);
@@ -541,7 +541,7 @@ describe('editing', () => {
     expect(await store.pinned(user)).toEqual([]);
   });
 
-  test('every edit makes a new version, even when Redis’s clock was ahead at the last one', async () => {
+  test('every edit makes a new version, even if Redis’s clock was ahead at the last one', async () => {
     const user = newId();
     const future = 4_000_000_000_000_000;
     await push(user, [`{"id":5,"text":"a","edited":${future}}`]);
@@ -550,7 +550,7 @@ describe('editing', () => {
     expect((await store.edit(user, 5, { text: 'c' }, future)).status).toBe('changed');
   });
 
-  test('of two edits of one version, one is done and one is told', async () => {
+  test('of several concurrent edits of one version, one is done and the others are refused', async () => {
     const user = newId();
     const id = await add(user, '0');
     const outcomes = await Promise.all(
@@ -564,7 +564,7 @@ describe('editing', () => {
     ]);
   });
 
-  test('a pin leaves the version alone, so it never spoils an edit', async () => {
+  test('pinning does not change the version, so it conflicts with no edit', async () => {
     const user = newId();
     const id = await add(user, 'a');
     await store.edit(user, id, { pin: true });
@@ -572,7 +572,7 @@ describe('editing', () => {
     expect(parseMemo((await store.find(user, id))!)).toMatchObject({ text: 'b', pin: true });
   });
 
-  test('an unknown memo is missing', async () => {
+  test('an edit of an unknown memo changes nothing', async () => {
     const user = newId();
     const id = await add(user, 'a');
     for (const unknown of [1, id - 1, id + 1, Number.MAX_SAFE_INTEGER]) {
@@ -610,21 +610,21 @@ describe('a person’s storage', () => {
     }
   }
 
-  test('takes no memo beyond its limit, and nobody else’s is full', async () => {
+  test('refuses memos beyond its limit, without an effect on other people', async () => {
     const [user, other] = [newId(), newId()];
     const store = limited();
     await fill(store, user);
     const before = await everythingOf(user);
     expect(await bytesOf(user)).toBeLessThanOrEqual(LIMIT);
     expect(await bytesOf(user)).toBeGreaterThan(LIMIT - 15_000);
-    // Also on another server, which has added nothing.
+    // Also in another process, which has added nothing.
     expect(await limited().append(user, text('y'))).toEqual(NO_ROOM);
     expect(await everythingOf(user)).toEqual(before);
     expect((await store.append(user, 'short')).status).toBe('created');
     expect((await store.append(other, text('y'))).status).toBe('created');
   });
 
-  test('has no limit of 0 bytes', async () => {
+  test('is unlimited if the limit is 0 or missing', async () => {
     const user = newId();
     for (const options of [{ storagePerPerson: 0 }, {}]) {
       const added = await createMemoStore(redis, options).append(user, text('x', LIMIT));
@@ -632,7 +632,7 @@ describe('a person’s storage', () => {
     }
   });
 
-  test('that is full still knows the memo of a key', async () => {
+  test('that is full still returns the existing memo of a repeated key', async () => {
     const user = newId();
     const store = limited();
     const first = await store.append(user, text('a'), 'key');
@@ -642,7 +642,7 @@ describe('a person’s storage', () => {
     expect(await store.append(user, text('a'), 'new')).toEqual(NO_ROOM);
   });
 
-  test('that is full takes no longer text, but whatever makes none longer', async () => {
+  test('that is full refuses longer texts, and allows all other changes', async () => {
     const user = newId();
     const store = limited();
     const [id, second, third] = (await fill(store, user)) as [number, number, number];
@@ -672,7 +672,7 @@ describe('a person’s storage', () => {
     expect((await store.append(user, text('x'))).status).toBe('created');
   });
 
-  test('that memo.py has overfilled takes no byte more, but dates a change', async () => {
+  test('that memo.py has overfilled refuses another byte of text, but not the first "edited"', async () => {
     const user = newId();
     const store = limited();
     await redis.rpush(`user:${user}:memos`, pythonMemo('- [ ] a'), pythonMemo(text('x', LIMIT)));
@@ -682,7 +682,7 @@ describe('a person’s storage', () => {
     expect(parseMemo((await listOf(user))[0]!).edited).toBeGreaterThan(1.7e15);
   });
 
-  test('has room as soon as its trash is emptied', async () => {
+  test('has room as soon as the trash is emptied', async () => {
     const user = newId();
     const store = limited();
     for (const id of await fill(store, user)) await store.remove(user, id);
@@ -691,7 +691,7 @@ describe('a person’s storage', () => {
     expect((await fill(store, user)).length).toBeGreaterThan(40);
   });
 
-  test('an edit counts by what it adds', async () => {
+  test('counts only the bytes that an edit adds', async () => {
     const user = newId();
     const store = limited();
     const id = await add(user, 'a');
@@ -718,7 +718,7 @@ describe('a person’s storage', () => {
 });
 
 describe('pins', () => {
-  test('pinned memos are found newest first, and go when unpinned or deleted', async () => {
+  test('pinned memos are listed newest first, until they are unpinned or deleted', async () => {
     const user = newId();
     const ids = [await add(user, 'a'), await add(user, 'b'), await add(user, 'c')];
     for (const id of ids) await store.edit(user, id, { pin: true });
@@ -729,7 +729,7 @@ describe('pins', () => {
     expect(await redis.smembers(`user:${user}:pins`)).toEqual([String(ids[0])]);
   });
 
-  test('a pin comes back with a restored memo', async () => {
+  test('a restored memo is pinned if it was pinned before', async () => {
     const user = newId();
     const id = await add(user, 'a');
     await store.edit(user, id, { pin: true });
@@ -738,7 +738,7 @@ describe('pins', () => {
     expect((await store.pinned(user)).map(idOf)).toEqual([id]);
   });
 
-  test('the hundredth pin comes back with a restored memo', async () => {
+  test('a restored memo is pinned again if it is the hundredth', async () => {
     const user = newId();
     const ids = Array.from({ length: PINS }, (_, i) => i + 1);
     await push(
@@ -763,7 +763,7 @@ describe('pins', () => {
     expect((await store.pinned(user)).map(idOf)).toEqual([id]);
   });
 
-  test('the index is tidied of what a crash left in it', async () => {
+  test('reading the pinned memos removes ids from the index that a crash has left', async () => {
     const user = newId();
     const id = await add(user, 'a');
     await redis.sadd(`user:${user}:pins`, id, 5);
@@ -771,7 +771,7 @@ describe('pins', () => {
     expect(await redis.exists(`user:${user}:pins`)).toBe(0);
   });
 
-  test('there is a limit, and nothing is pinned beyond it', async () => {
+  test('no memo is pinned beyond the limit', async () => {
     const user = newId();
     for (let i = 0; i < PINS; i++) {
       await store.edit(user, await add(user, `${i}`), { pin: true });
@@ -782,13 +782,13 @@ describe('pins', () => {
     expect(parseMemo((await store.find(user, id))!).pin).toBe(false);
   });
 
-  test('a memo whose place is tidied away and taken while it is pinned is one too many', async () => {
+  test('a memo whose place in the index is removed and taken while it is pinned is not pinned', async () => {
     const user = newId();
     const ids = Array.from({ length: PINS + 1 }, (_, i) => i + 1);
     const late = ids.length;
     const memos = ids.map((id) => `{"id":${id},"text":"${id}"${id < late ? ',"pin":true' : ''}}`);
     await redis.rpush(`user:${user}:memos`, ...memos);
-    // A reader sees it in the index and not yet pinned, and the last other one is let in instead.
+    // A reader removes it from the index, as it is not pinned yet, and another memo takes its place.
     await redis.sadd(`user:${user}:pins`, ...ids.slice(0, -2));
     let outcome: unknown;
     const pinning = createMemoStore(connect())
@@ -809,7 +809,7 @@ describe('pins', () => {
     expect(await redis.scard(`user:${user}:pins`)).toBe(PINS);
   });
 
-  test('a restored memo that is one too many comes back without its pin', async () => {
+  test('a restored memo is not pinned if that made too many pins', async () => {
     const user = newId();
     const [first, ...ids] = Array.from({ length: PINS + 1 }, (_, i) => i + 1) as [number];
     const memos = [first, ...ids].map((id) => `{"id":${id},"text":"${id}"}`);
@@ -827,7 +827,7 @@ describe('pins', () => {
 });
 
 describe('the trash', () => {
-  test('a deleted memo leaves the list for the trash, and comes back to its old place', async () => {
+  test('a deleted memo moves to the trash, and is restored to its old position', async () => {
     const user = newId();
     const ids = [await add(user, 'a'), await add(user, 'b'), await add(user, 'c')];
     const before = await listOf(user);
@@ -841,10 +841,10 @@ describe('the trash', () => {
     expect(await trashOf(user)).toEqual([]);
   });
 
-  test('wherever in a long list it was, however long its neighbours, no other moves', async () => {
+  test('restoring a memo moves no other, at any position, among short and long memos', async () => {
     const user = newId();
     const memos = Array.from({ length: 1000 }, (_, i) => {
-      // Those before the last of the long ones are not moved, nor are those with 200 after them.
+      // Rewritten are only the memos after the last long one, and only if they are at most 200.
       const text = i % 100 === 50 ? '긴 글'.repeat(20_000) : `글 ${i}`;
       return `{"id":${1e15 + i},"text":"${text}"}`;
     });
@@ -859,7 +859,7 @@ describe('the trash', () => {
     expect(await trashOf(user)).toEqual([]);
   });
 
-  test('deleting and restoring again are done already; unknown memos are missing', async () => {
+  test('a repeated deletion or restoration is done, and unknown memos are missing', async () => {
     const user = newId();
     const id = await add(user, 'a');
     expect((await store.remove(user, id)).status).toBe('done');
@@ -872,7 +872,7 @@ describe('the trash', () => {
     expect(await trashOf(user)).toEqual([]);
   });
 
-  test('a memo that was changed elsewhere is not deleted unseen', async () => {
+  test('a memo that has changed since the given version is not deleted', async () => {
     const user = newId();
     const id = await add(user, 'a');
     await store.edit(user, id, { text: 'b' });
@@ -881,7 +881,7 @@ describe('the trash', () => {
     expect(await trashOf(user)).toEqual([]);
   });
 
-  test('a memo whose copy could not be written to the trash is still in the list', async () => {
+  test('a memo stays in the list if its copy could not be written to the trash', async () => {
     const user = newId();
     const id = await add(user, 'a');
     const before = await listOf(user);
@@ -890,7 +890,7 @@ describe('the trash', () => {
     expect(await listOf(user)).toEqual(before);
   });
 
-  test('a memo that is edited between the two steps of its deletion is deleted as edited', async () => {
+  test('a memo that is edited between the two steps of its deletion is deleted with the new text', async () => {
     const user = newId();
     const id = await add(user, 'a');
     const deleting = storeWith('remove', () => store.edit(user, id, { text: 'b' }));
@@ -901,11 +901,11 @@ describe('the trash', () => {
     expect(await textsOf(user)).toEqual(['b']);
   });
 
-  test('restoring a copy of a memo that was edited since leaves the list as it is', async () => {
+  test('restoring an older copy of a memo that is in the list changes nothing', async () => {
     const user = newId();
     const id = await add(user, 'a');
     const [memo] = await listOf(user);
-    // A deletion that broke off before its second step.
+    // A deletion that was interrupted before its second step.
     await redis.memos(`user:${user}:trash`, 'discard', TRASH_ENTRIES, TRASH_BYTES, memo!);
     await store.edit(user, id, { text: 'b' });
     const before = await listOf(user);
@@ -913,7 +913,7 @@ describe('the trash', () => {
     expect(await listOf(user)).toEqual(before);
   });
 
-  test('a deletion that broke off between its steps leaves one copy when it is repeated later', async () => {
+  test('an interrupted deletion that is repeated later leaves one copy in the trash', async () => {
     const user = newId();
     const id = await add(user, 'a');
     const [memo] = await listOf(user);
@@ -938,19 +938,19 @@ describe('the trash', () => {
     expect(await textsOf(user)).toEqual(['a']);
   });
 
-  test('restoring while a deletion is half-way never takes the only copy', async () => {
+  test('restoring between the steps of a deletion does not remove the only copy', async () => {
     const user = newId();
     const id = await add(user, 'a');
     const [memo] = await listOf(user);
     await redis.memos(`user:${user}:trash`, 'discard', 1000, 1e6, memo!);
     await store.restore(user, id);
-    await redis.memos(`user:${user}:memos`, 'remove', memo!); // the deletion's second half
+    await redis.memos(`user:${user}:memos`, 'remove', memo!); // the deletion's second step
     expect((await trashOf(user)).length).toBe(1);
     await store.restore(user, id);
     expect(await textsOf(user)).toEqual(['a']);
   });
 
-  test('when an emptied list was numbered anew, a restored memo gets a place beside', async () => {
+  test('a restored memo gets a free id if its own was given again in an emptied list', async () => {
     const user = newId();
     await redis.rpush(`user:${user}:memos`, pythonMemo('old'));
     await store.page(user, 1);
@@ -963,7 +963,7 @@ describe('the trash', () => {
     expect(await trashOf(user)).toEqual([]);
   });
 
-  test('takes the next free number among those that follow each other, once', async () => {
+  test('a restored memo whose id is taken gets the next free one, once even if it is repeated', async () => {
     const user = newId();
     await redis.rpush(`user:${user}:memos`, pythonMemo('old'));
     await store.page(user, 1);
@@ -977,13 +977,13 @@ describe('the trash', () => {
     const restored = { status: 'done', memo: '{"id":700,"text": "old"}' };
     expect(await store.restore(user, 1)).toEqual(restored);
     expect((await listOf(user)).map(idOf)).toEqual(numbers);
-    // Whose reply was lost.
+    // The request is repeated, because its reply was lost.
     await redis.rpush(`user:${user}:trash`, trashed!);
     expect(await store.restore(user, 1)).toEqual(restored);
     expect((await listOf(user)).map(idOf)).toEqual(numbers);
   });
 
-  test('what was deleted more than 30 days ago is dropped; purging drops at once', async () => {
+  test('a memo is dropped from the trash after 30 days, or at once if it is purged', async () => {
     const user = newId();
     const [seconds] = await redis.time();
     const old = (Number(seconds) - 31 * 24 * 3600) * 1e6;
@@ -1010,7 +1010,7 @@ describe('any text', () => {
     ),
   );
 
-  test('survives writing, editing, deleting and restoring to the code point', async () => {
+  test('is unchanged by writing, editing, deleting and restoring', async () => {
     const user = newId();
     await fc.assert(
       fc.asyncProperty(evil, evil, async (text, other) => {
@@ -1025,7 +1025,7 @@ describe('any text', () => {
     );
   });
 
-  test('and so do members that we do not know, to the byte', () => {
+  test('and unknown members are unchanged by an edit, to the byte', () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue()),
@@ -1058,7 +1058,7 @@ describe('searching', () => {
     await redis.rpush(`user:${user}:memos`, ...texts.map(pythonMemo));
   };
 
-  test('leads from the newest hit to the oldest, each once, however they are spread', async () => {
+  test('finds each match once, from the newest to the oldest, page by page', async () => {
     const user = newId();
     const texts = Array.from(
       { length: 1700 },
@@ -1079,7 +1079,7 @@ describe('searching', () => {
     }
   });
 
-  test('has no next page when the last hit is on this one', async () => {
+  test('has no next page if the last match is on this one', async () => {
     const user = newId();
     await fill(user, ['달걀', '우유', '우유', '달걀', '우유']);
     expect((await store.search(user, has('우유'), 3)).next).toBeUndefined();
@@ -1089,7 +1089,7 @@ describe('searching', () => {
     expect(await store.search(newId(), everything, 2)).toEqual({ memos: [] });
   });
 
-  test('goes on from a hit that was deleted', async () => {
+  test('continues at a cursor whose memo was deleted', async () => {
     const user = newId();
     await fill(user, ['우유', '우유', '우유']);
     const { next } = await store.search(user, has('우유'), 1);
@@ -1097,7 +1097,7 @@ describe('searching', () => {
     expect((await store.search(user, has('우유'), 5, next)).memos.map(idOf)).toEqual([2, 1]);
   });
 
-  test('looks at the text, however it is stored, and at nothing else of a memo', async () => {
+  test('searches the text in any notation, and no other member', async () => {
     const user = newId();
     await fill(user, ['우유']);
     await store.append(user, '달걀', '우유');
@@ -1111,7 +1111,7 @@ describe('searching', () => {
     expect(seen).toEqual(['치즈', '달걀', '우유']);
   });
 
-  test('ends with what was found when it is given up', async () => {
+  test('ends early with the matches so far when it is aborted', async () => {
     const user = newId();
     await fill(
       user,
@@ -1130,7 +1130,7 @@ describe('searching', () => {
     expect((await store.search(user, matches, 5)).memos).toHaveLength(2);
   });
 
-  test('lets others have their turn, also among the memos of one chunk', async () => {
+  test('yields to other work, also between the memos of one chunk', async () => {
     const user = newId();
     await fill(
       user,
@@ -1148,7 +1148,7 @@ describe('searching', () => {
     expect(turns).toBeGreaterThan(5);
   });
 
-  test('reads long memos a few at a time, and gives few of them a page, each once', async () => {
+  test('reads long memos a few at a time, and returns short pages of them, each memo once', async () => {
     const user = newId();
     const texts = Array.from({ length: 150 }, (_, i) => `${i} ${'x'.repeat(20_000)}`);
     await fill(user, texts);
@@ -1165,23 +1165,23 @@ describe('searching', () => {
     do {
       const { memos, next } = await watched.search(user, everything, 200, before);
       lengths.push(lengthOf(memos));
-      // None keeps more than itself of what was read.
+      // A match keeps no other bytes of the reply in memory.
       for (const memo of memos) expect(memo.buffer.byteLength).toBe(memo.byteLength);
       found.push(...memos.map((memo) => parseMemo(memo).text));
       before = next;
     } while (before !== undefined);
     expect(found).toEqual([...texts].reverse());
-    // Half a megabyte, and the memo with which it is reached.
+    // Half a megabyte, and the memo that reaches it.
     expect(Math.max(...lengths)).toBeLessThan(512 * 1024 + 21_000);
   });
 });
 
-describe('looking into the trash', () => {
+describe('the list of the trash', () => {
   const DAY = 24 * 60 * 60 * 1e6; // µs
   const entry = (id: number, deleted: number) => `{"id":${id},"text":"${id}","deleted":${deleted}}`;
   const time = async () => Number((await redis.time())[0]) * 1e6;
 
-  test('shows what was deleted, the last deleted first, as it lies there', async () => {
+  test('has the stored entries, last deleted first', async () => {
     const user = newId();
     const ids = [await add(user, 'a'), await add(user, 'b'), await add(user, 'c')];
     for (const index of [1, 2, 0]) await store.remove(user, ids[index]!);
@@ -1197,7 +1197,7 @@ describe('looking into the trash', () => {
     expect(await store.trash(newId(), 10)).toEqual({ memos: [] });
   });
 
-  test('leads page by page from the last deleted to the first, each once, whatever goes meanwhile', async () => {
+  test('has each entry on one page, last deleted first, even if entries are dropped meanwhile', async () => {
     const user = newId();
     const start = (await time()) - DAY;
     await push(
@@ -1213,14 +1213,14 @@ describe('looking into the trash', () => {
       expect(await store.countTrash(user)).toBe(24 - seen.length / 10);
       seen.push(...memos.map(idOf));
       if (next) expect(next).toBe(parseMemo(memos.at(-1)!).deleted);
-      // One that was seen, and the cursor itself, is gone when the next page is asked for.
+      // The entry of the cursor is gone when the next page is read.
       await store.purge(user, idOf(memos.at(-1)!));
       before = next;
     } while (before !== undefined);
     expect(seen).toEqual(Array.from({ length: 24 }, (_, i) => 25 - i));
   });
 
-  test('has pages of few memos where these are long', async () => {
+  test('has short pages if the memos are long', async () => {
     const user = newId();
     const start = (await time()) - DAY;
     const long = 'x'.repeat(100_000);
@@ -1236,7 +1236,7 @@ describe('looking into the trash', () => {
     );
   });
 
-  test('shows nothing that is over 30 days old, which can be neither restored nor purged', async () => {
+  test('has no entry that is over 30 days old; it can be neither restored nor purged', async () => {
     const user = newId();
     const now = await time();
     await redis.rpush(
@@ -1255,7 +1255,7 @@ describe('looking into the trash', () => {
     expect((await store.trash(user, 10)).memos.map(idOf)).toEqual([4]);
   });
 
-  test('what was deleted, restored, changed and deleted again is there once, as it was last', async () => {
+  test('has a memo once, as it was last, after it was deleted, restored, changed and deleted', async () => {
     const user = newId();
     const id = await add(user, 'a');
     await store.remove(user, id);
@@ -1291,7 +1291,7 @@ describe('a full trash', () => {
     return id;
   };
 
-  test('loses the oldest when one more comes than it may hold', async () => {
+  test('drops the oldest entries beyond 1,000', async () => {
     const user = newId();
     await fill(
       user,
@@ -1306,7 +1306,7 @@ describe('a full trash', () => {
     expect((await store.restore(user, 3)).status).toBe('done');
   });
 
-  test('loses as many of the oldest as more bytes come, and keeps the newest, however long it is', async () => {
+  test('drops as many of the oldest as it has too many bytes, but keeps the newest of any length', async () => {
     const user = newId();
     const long = 'x'.repeat(200_000);
     await fill(
@@ -1321,20 +1321,20 @@ describe('a full trash', () => {
       ...Array.from({ length: ids.length - 1 }, (_, i) => 72 - ids.length + i),
       added,
     ]);
-    // No more than was needed, but for what Redis takes beside their own bytes.
+    // No more entries than necessary, apart from Redis's overhead.
     expect(await bytesOf(user)).toBeGreaterThan(TRASH_BYTES - 500_000);
     while ((await redis.memos(key(user), 'trash', TRASH_ENTRIES, 100_000, 0, '')) === -1);
     expect(await idsIn(user)).toEqual([added]);
   });
 
-  test('gives each of its memos back, also where many are long', async () => {
+  test('restores each of its memos, even if many are long', async () => {
     const user = newId();
     await fill(
       user,
       Array.from({ length: 250 }, (_, i) => (i % 2 ? `${i}` : 'x'.repeat(60_000))),
     );
     expect(await store.remove(user, 5_000_000)).toEqual({ status: 'missing' });
-    // One script looks at some of them.
+    // One call searches only some of them.
     const bounds = [TRASH_ENTRIES, TRASH_BYTES] as const;
     const [index] = (await redis.memos(key(user), 'discarded', ...bounds, 5e6, '')) as [number];
     expect(index).toBeGreaterThan(100);
@@ -1348,7 +1348,7 @@ describe('a full trash', () => {
     expect((await listOf(user)).map(idOf)).toEqual(restored);
   });
 
-  test('loses all that is over 30 days old at any look, however much it is', async () => {
+  test('drops all entries that are over 30 days old at the next operation', async () => {
     const user = newId();
     await fill(
       user,
@@ -1359,7 +1359,7 @@ describe('a full trash', () => {
     expect(await idsIn(user)).toEqual([id]);
   });
 
-  test('keeps times of deletion that ascend, also when Redis’s clock was ahead', async () => {
+  test('has ascending times of deletion, even if Redis’s clock was ahead', async () => {
     const user = newId();
     const future = 4_000_000_000_000_000;
     await redis.rpush(key(user), `{"id":1,"text":"a","deleted":${future}}`);
@@ -1371,7 +1371,7 @@ describe('a full trash', () => {
 });
 
 describe('emptying the trash', () => {
-  test('takes all that is in it, of this person only, and no memo of the list', async () => {
+  test('deletes all entries of this person, and neither other people’s nor memos of the list', async () => {
     const [user, other] = [newId(), newId()];
     for (const person of [user, other]) {
       await add(person, 'kept');
@@ -1387,7 +1387,7 @@ describe('emptying the trash', () => {
     expect(await trashOf(other)).toEqual(theirs);
   });
 
-  test('of nothing is nothing, and the next deletion finds it ready', async () => {
+  test('works on an empty trash, and later deletions go to the trash again', async () => {
     const user = newId();
     await store.empty(user);
     const id = await add(user, 'a');

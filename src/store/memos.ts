@@ -1,19 +1,19 @@
 /**
  * The memo store.
  *
- * Keys, per person (each script and command works on one, so a cluster may spread them):
- * - `user:<id>:memos`  list, one JSON object a memo, oldest first: the truth
- * - `user:<id>:trash`  list, deleted memos with "deleted" (µs) as the last member, which ascends:
+ * Keys of each person (each command and script uses one key, so a cluster may spread them):
+ * - `user:<id>:memos`  list, one JSON object per memo, oldest first: the truth
+ * - `user:<id>:trash`  list, deleted memos with an ascending "deleted" (µs) as the last member,
  *                      newest last
- * - `user:<id>:pins`   set of ids: an index of the memos with "pin":true, never smaller than the
- *                      truth, sometimes larger
+ * - `user:<id>:pins`   set of ids: an index of the memos with "pin":true; it contains all of them,
+ *                      and sometimes ids of others
  *
- * A memo is `{"id":…,"text":…}` and optionally "edited", "pin", "key"; other members are kept as
- * they were written. "id" comes first: it is the time of creation in µs by Redis's clock, unique
- * and ascending in the list, which is what makes every look-up a binary search.
+ * A memo is `{"id":…,"text":…}` with optional "edited", "pin" and "key"; other members are kept as
+ * they were written. "id" comes first. It is the creation time in µs by Redis's clock, unique and
+ * ascending in the list, so every lookup is a binary search.
  *
- * Whatever moves a memo between two keys writes the copy before it takes the original away, and
- * tolerates finding its own earlier half: a crash or a lost reply can leave a memo in both places,
+ * Operations that move a memo between two keys write the copy before they remove the original, and
+ * continue their own interrupted attempts. A crash or a lost reply can leave a memo in both places,
  * never in none.
  */
 import {
@@ -52,58 +52,64 @@ import {
   UNFINISHED,
 } from './scripts.ts';
 
-/** A memo's text may change under two hands; its pin may not. */
+/** The members of a memo that a person can change. */
 export interface Change {
-  text?: string;
+  /** the new text, or a function of the present one; undefined: it cannot be changed like this */
+  text?: string | ((text: string) => string | undefined);
   pin?: boolean;
 }
 
-export type Appended =
+/** What `append` has done. */
+export type AppendResult =
   | { status: 'created' | 'existing'; memo: string }
-  /** the key was used for another text: nothing is stored */
+  /** nothing is stored: the key belongs to a memo with another text */
   | { status: 'key reused' }
-  /** the same text was just stored under another key: nothing is stored */
+  /** nothing is stored: the same text was just stored under another key */
   | { status: 'repeated' }
-  /** the person's storage is used up: nothing is stored */
+  /** nothing is stored: the person's storage is full */
   | { status: 'no room' };
 
+/** What an operation on one memo has done. `memo` is the memo as edited, deleted or restored. */
 export type Outcome =
   | { status: 'done'; memo: string }
-  /** somebody else changed the text: `memo` is the present one, nothing is stored */
+  /** nothing is stored: the text has changed since the given version; `memo` is the present one */
   | { status: 'changed'; memo: string }
   | { status: 'missing' }
+  /** nothing is stored: the function of the change returned undefined */
+  | { status: 'not applicable' }
   | { status: 'too many pins' }
-  /** the person's storage is used up, and the change would make the text longer: nothing is stored */
+  /** nothing is stored: the person's storage is full, and the new text is longer */
   | { status: 'no room' };
 
 export type MemoStore = ReturnType<typeof createMemoStore>;
 
 export interface MemoStoreOptions {
-  /** a connection of its own for long replies, so that short ones do not wait behind them */
+  /** a separate connection for long replies, so that short ones do not wait behind them */
   bulk?: RedisClient;
   /** bytes that Redis may take for one person's memos and trash; 0: no limit */
   storagePerPerson?: number;
 }
 
-/** Pinned memos that are read at once. */
+/** Pinned memos that one call reads. */
 const PINNED_CHUNK = 20;
 
-/** Members named "id" in memo.py's elements that one script gives another name. */
+/** Members named "id" in memo.py's elements that one call renames. */
 const FOREIGN_IDS = 5000;
 
-/** The first arguments of whatever is done in the trash. */
+/** The first arguments of every operation on the trash. */
 const TRASH_BOUNDS = [TRASH_ENTRIES, TRASH_BYTES] as const;
 
-/** Of `{"id":` and an id. */
+/** Bytes of `{"id":` and an id. */
 const ID_BYTES = 22;
 
-/** How often a change is tried anew when others keep changing the same memo. */
+/** How often an edit or a deletion is tried while other clients keep changing the same memo. */
 const ATTEMPTS = 20;
 
 /**
- * The memos of everybody. Methods return memos as they are stored; {@link parseMemo} reads one.
- * Every method rejects when Redis refuses or does not answer; a write then has an unknown outcome
- * and can be repeated safely: `append` by its key, the others by themselves.
+ * Creates the store of all people's memos. `user` is a person's id everywhere, `id` a memo's.
+ * Methods return memos as they are stored; {@link parseMemo} reads one. Every method rejects if Redis
+ * fails (see `readRedisFailure`). The outcome of a write is then unknown, and the write can be repeated
+ * safely: `append` with the same key, the others as they are.
  */
 export function createMemoStore(
   redis: RedisClient,
@@ -112,7 +118,7 @@ export function createMemoStore(
   for (const client of [redis, bulk]) defineScripts(client);
 
   const waitForTurn = createFairQueue(LONG_READS);
-  /** Reads what can be long: waits for its turn, and yields before the caller works on a long reply. */
+  /** Runs an operation whose reply can be long: waits for its turn, and yields if the reply is long. */
   const readLong = <O extends MemosOperation>(
     user: string,
     key: string,
@@ -121,7 +127,7 @@ export function createMemoStore(
   ): Promise<BytesReplyOf<O>> =>
     waitForTurn(user, async () => {
       const reply = await bulk.memosBuffer(key, operation, ...args);
-      if (measure(reply) > LONG_READ_BYTES) await yieldNow();
+      if (byteLengthOf(reply) > LONG_READ_BYTES) await yieldNow();
       return reply;
     });
 
@@ -135,23 +141,23 @@ export function createMemoStore(
     return sizes.reduce((sum, bytes) => sum + bytes);
   });
 
-  /** Repeats an operation until it is finished; each call does a part of its preparation. */
+  /** Repeats an operation, with `prepare` in between, until its preparation is complete. */
   async function run<T>(
-    ask: () => Promise<T>,
+    call: () => Promise<T>,
     prepare = async () => {},
   ): Promise<Exclude<T, typeof UNFINISHED>> {
     for (;;) {
-      const reply = await ask();
+      const reply = await call();
       if (reply !== UNFINISHED) return reply as Exclude<T, typeof UNFINISHED>;
       await prepare();
     }
   }
 
-  /** Runs an operation that needs every memo of the person to have an id. */
-  const runWithIds = <T>(user: string, ask: () => Promise<T>) =>
-    run(ask, () => assignIds(memosKey(user)));
+  /** Runs an operation that needs an id in each element of the list. */
+  const runWithIds = <T>(user: string, call: () => Promise<T>) =>
+    run(call, () => assignIds(memosKey(user)));
 
-  /** Gives ids to the elements that have none, as many at once as one script has the time for. */
+  /** Gives ids to all elements without one, a bounded number per call. */
   async function assignIds(key: string): Promise<void> {
     let given: (Uint8Array | string)[] = [];
     for (;;) {
@@ -169,19 +175,19 @@ export function createMemoStore(
     }
   }
 
-  /** The memo, to the byte, and Redis's time in µs. */
+  /** The exact bytes of a memo, and Redis's time in µs. */
   async function read(
     user: string,
     id: number,
   ): Promise<[memo: MemoBytes | undefined, now: number]> {
-    const ask = () => redis.memosBuffer(memosKey(user), 'find', id);
-    const [, now, memo] = await runWithIds(user, ask);
+    const call = () => redis.memosBuffer(memosKey(user), 'find', id);
+    const [, now, memo] = await runWithIds(user, call);
     return [memo, Number(jsonOf(now))];
   }
 
   /**
-   * The newest entry of the trash with this id, and the memo that it is of; or nothing.
-   * @param recent whether it is enough to look where what was deleted just now would be
+   * The newest entry of the trash with this id, and its memo; an empty array if there is none.
+   * @param recent whether one call is enough: a memo that was deleted just now is among the newest
    */
   async function findDiscarded(
     user: string,
@@ -189,17 +195,17 @@ export function createMemoStore(
     recent = false,
   ): Promise<[entry?: MemoBytes, memo?: MemoBytes]> {
     let stop: number | '' = '';
-    const ask = () => redis.memosBuffer(trashKey(user), 'discarded', ...TRASH_BOUNDS, id, stop);
+    const call = () => redis.memosBuffer(trashKey(user), 'discarded', ...TRASH_BOUNDS, id, stop);
     for (;;) {
-      const [next, ...found] = await run(ask);
+      const [next, ...found] = await run(call);
       if (!next || recent) return found;
       stop = next;
     }
   }
 
   /**
-   * Puts a pinned memo into the index, if it is not there. False when that makes too many: then it
-   * is not pinned any more.
+   * Adds a pinned memo to the index if it is missing. If that makes too many pins, unpins the memo and
+   * returns false.
    */
   async function indexPin(user: string, id: number): Promise<boolean> {
     const added = await redis.sadd(pinsKey(user), id);
@@ -208,7 +214,7 @@ export function createMemoStore(
     return false;
   }
 
-  /** Takes `id` out of the index unless the memo is pinned, or was pinned again meanwhile. */
+  /** Removes `id` from the index, unless the memo is pinned or has been pinned again meanwhile. */
   async function unindexPin(user: string, id: number): Promise<void> {
     await redis.srem(pinsKey(user), id);
     const [memo] = await read(user, id);
@@ -216,38 +222,38 @@ export function createMemoStore(
   }
 
   /**
-   * Up to `limit` memos older than the id `before`, newest first, fewer when they are very long;
-   * `next` when more follow.
+   * Up to `limit` memos with ids below `before`, newest first; fewer if they are very long. `next` is
+   * the `before` of the next page, undefined on the last one.
    */
   async function page(user: string, limit: number, before?: number): Promise<MemoPage> {
-    const ask = () => readLong(user, memosKey(user), 'page', before ?? '', limit);
-    const [more, memos] = await runWithIds(user, ask);
+    const call = () => readLong(user, memosKey(user), 'page', before ?? '', limit);
+    const [more, memos] = await runWithIds(user, call);
     const last = memos.at(-1);
     return more && last ? { memos, next: idOf(last) } : { memos };
   }
 
   const store = {
     /**
-     * Adds a memo, if there is room for it. With a `key` that one of the last 200 memos carries,
-     * nothing is added: the outcome is the existing memo, or `key reused` when its text is another
-     * one.
-     * @param options.refuseRepeat nor is anything added when the newest memo has just this text and
-     *   another key, and is of the last ten minutes: `repeated`
+     * Adds a memo if the person has room for it.
+     * @param key idempotency key: if one of the last 200 memos has it, nothing is added, and the
+     *   outcome is that memo (`existing`), or `key reused` if its text differs
+     * @param options.refuseRepeat whether the text is refused (`repeated`) if the newest memo has the
+     *   same text and another key, and is less than ten minutes old
      */
     async append(
       user: string,
       text: string,
       key?: string,
       { refuseRepeat = false } = {},
-    ): Promise<Appended> {
+    ): Promise<AppendResult> {
       const textMember = `,"text":${JSON.stringify(text)}`;
       const keyMember = key === undefined ? '' : `"key":${JSON.stringify(key)}`;
       const members = `${textMember}${keyMember && `,${keyMember}`}}`;
       const bytes = countBytes(members) + ID_BYTES;
       const full = (await quota.hasRoom(user, bytes)) ? 0 : 1;
       const repeated = refuseRepeat && key !== undefined ? `${textMember},"key":"` : '';
-      const ask = () => redis.memos(memosKey(user), 'append', members, keyMember, repeated, full);
-      const [added, memo] = await runWithIds(user, ask);
+      const call = () => redis.memos(memosKey(user), 'append', members, keyMember, repeated, full);
+      const [added, memo] = await runWithIds(user, call);
       if (memo === undefined) return { status: 'no room' };
       if (added) {
         quota.add(user, bytes);
@@ -262,23 +268,23 @@ export function createMemoStore(
     page,
 
     /**
-     * All memos, newest first, in chunks of a JSON array's members: memory stays flat. What is added
-     * meanwhile is left out.
+     * All memos, newest first, in chunks, each of them the members of a JSON array: memory stays flat.
+     * Memos that are added meanwhile are left out.
      */
     async *all(user: string): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
       let before: number | undefined;
       do {
         const { memos, next } = await page(user, SEARCH_CHUNK, before);
-        // The last of them may have been deleted meanwhile.
+        // Empty if the last memos have been deleted meanwhile.
         if (memos.length > 0) yield joinMembers(memos);
         before = next;
       } while (before !== undefined);
     },
 
     /**
-     * Up to `limit` memos whose text `matches`, newest first, older than the id `before`, fewer when
-     * they are very long; `next` when more may follow. Yields to other requests every few ms.
-     * @param signal ends the search early, with what was found until then
+     * Up to `limit` memos with ids below `before` whose text `matches`, newest first; fewer if they are
+     * very long. `next` is set if more may follow. Yields to other requests every few ms.
+     * @param signal ends the search early with the memos found so far
      */
     search: (
       user: string,
@@ -289,22 +295,22 @@ export function createMemoStore(
     ): Promise<MemoPage> =>
       searchPages((size, cursor) => page(user, size, cursor), matches, limit, before, signal),
 
-    /** The pinned memos, newest first; not all of them when they are very long. */
+    /** The pinned memos, newest first; only the newest of them if they are very long. */
     async pinned(user: string): Promise<Uint8Array[]> {
       const ids = (await redis.smembers(pinsKey(user))).map(Number).sort((a, b) => b - a);
       const pinned: Uint8Array[] = [];
       let length = 0;
       while (ids.length > 0 && length < REPLY_BYTES) {
         const some = ids.slice(0, PINNED_CHUNK);
-        const ask = () => readLong(user, memosKey(user), 'find', ...some);
-        const [looked, , ...found] = await runWithIds(user, ask);
-        ids.splice(0, looked);
+        const call = () => readLong(user, memosKey(user), 'find', ...some);
+        const [handled, , ...found] = await runWithIds(user, call);
+        ids.splice(0, handled);
         const kept = found
           .map((stored) => ({ stored, ...parseMemo(stored) }))
           .filter(({ pin }) => pin);
         const present = new Set(kept.map(({ id }) => id));
-        const stale = some.slice(0, looked).filter((id) => !present.has(id));
-        // Tidying is for later readings' sake: when Redis takes no writes, this one goes on.
+        const stale = some.slice(0, handled).filter((id) => !present.has(id));
+        // A Redis that accepts no writes must not fail the read: a later read removes them.
         await Promise.all(stale.map((id) => unindexPin(user, id).catch(() => {})));
         for (const { stored, text } of kept) {
           pinned.push(stored);
@@ -314,7 +320,7 @@ export function createMemoStore(
       return pinned;
     },
 
-    /** One memo, or undefined. */
+    /** A memo, undefined if the list has none with this id. */
     async find(user: string, id: number): Promise<string | undefined> {
       const [memo] = await read(user, id);
       return memo && jsonOf(memo);
@@ -322,9 +328,9 @@ export function createMemoStore(
 
     /**
      * Changes a memo's text or pin.
-     * @param version what {@link versionOf} gave for the text that the change is based on; a memo
-     *   that has another one is left alone, unless it already is what the change makes of it (a
-     *   repeated request). Undefined: whatever the text is now.
+     * @param version the {@link versionOf} the memo that the change is based on. If the stored memo has
+     *   another version, nothing is stored (`changed`), unless the change is already made: a repeated
+     *   request is `done`. Undefined: the change applies to any version.
      */
     async edit(user: string, id: number, change: Change, version?: number): Promise<Outcome> {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -332,13 +338,15 @@ export function createMemoStore(
         if (bytes === undefined) return { status: 'missing' };
         const stored = jsonOf(bytes);
         const memo = parseMemo(stored);
-        const text = change.text ?? memo.text;
+        const text =
+          typeof change.text === 'function' ? change.text(memo.text) : (change.text ?? memo.text);
         const pin = change.pin ?? memo.pin;
         const newText = text !== memo.text;
         const repeated = change.text !== undefined && !newText && pin === memo.pin;
         if (version !== undefined && version !== versionOf(memo) && !repeated) {
           return { status: 'changed', memo: stored };
         }
+        if (text === undefined) return { status: 'not applicable' };
         const members: MemberSources = new Map();
         if (newText) {
           members.set('text', JSON.stringify(text));
@@ -347,7 +355,7 @@ export function createMemoStore(
         if (pin !== memo.pin) members.set('pin', pin ? 'true' : undefined);
         const edited = members.size > 0 ? setMembers(stored, members) : stored;
         const growth = countBytes(edited) - countBytes(stored);
-        // A tick must not fail because it dates the memo's first change.
+        // Only a longer text needs room: ticking a task adds bytes, too, if it adds "edited".
         const [before, after] = [memo.text, text].map((it) => countBytes(JSON.stringify(it)));
         if (after! > before! && growth > 0 && !(await quota.hasRoom(user, growth))) {
           return { status: 'no room' };
@@ -359,8 +367,8 @@ export function createMemoStore(
           continue;
         }
         quota.add(user, growth);
-        // Again after the truth is written: a reader or an unpinning elsewhere may have cleared the
-        // index, and another memo may have taken the place.
+        // Once more after the memo is written: a concurrent read or unpin may have removed the id from
+        // the index, and another memo may have taken its place.
         if (change.pin && !(await indexPin(user, id))) return { status: 'too many pins' };
         if (change.pin === false) await unindexPin(user, id);
         return { status: 'done', memo: edited };
@@ -369,7 +377,7 @@ export function createMemoStore(
     },
 
     /**
-     * Moves a memo to the trash. One that is there already is `done`: a repeated request.
+     * Moves a memo to the trash. If it is there already, the outcome is `done`: a repeated request.
      * @param version as for `edit`
      */
     async remove(user: string, id: number, version?: number): Promise<Outcome> {
@@ -378,7 +386,7 @@ export function createMemoStore(
         if (memo === undefined) {
           const [, trashed] = await findDiscarded(user, id);
           if (trashed !== undefined) return { status: 'done', memo: jsonOf(trashed) };
-          // It may have been restored between the two looks.
+          // It may have been restored between the two reads.
           if ((await read(user, id))[0] === undefined) return { status: 'missing' };
           continue;
         }
@@ -386,7 +394,7 @@ export function createMemoStore(
           return { status: 'changed', memo: jsonOf(memo) };
         }
         await run(() => redis.memos(trashKey(user), 'discard', ...TRASH_BOUNDS, memo));
-        // A memo that was edited in between is another element, and stays: once more from the start.
+        // If the memo was edited in between, the list contains another element: start again.
         if ((await redis.memos(memosKey(user), 'remove', memo)) === 0) continue;
         if (parseMemo(memo).pin) await unindexPin(user, id);
         return { status: 'done', memo: jsonOf(memo) };
@@ -395,50 +403,51 @@ export function createMemoStore(
     },
 
     /**
-     * Moves a memo from the trash back to its old place. One that is in its place already is
-     * `done`, and its copy in the trash stays until it expires: a removal that has not ended yet
-     * may rely on it. With as many pins as there may be, it comes back without its own.
+     * Moves a memo from the trash back to its old place. If it is there already, the outcome is
+     * `done`, and its copy in the trash stays until it expires: a deletion that is still running may
+     * rely on it. The memo loses its pin if the person already has the maximum number of pins.
      */
     async restore(user: string, id: number): Promise<Outcome> {
       let [entry, trashed] = await findDiscarded(user, id);
       if (trashed === undefined) {
         const [memo] = await read(user, id);
         if (memo !== undefined) return { status: 'done', memo: jsonOf(memo) };
-        // It may have been deleted between the two looks.
+        // It may have been deleted between the two reads.
         [entry, trashed] = await findDiscarded(user, id, true);
       }
       if (entry === undefined || trashed === undefined) return { status: 'missing' };
-      const ask = () => redis.memos(memosKey(user), 'insert', trashed);
-      const [inserted, memo] = await runWithIds(user, ask);
+      const call = () => redis.memos(memosKey(user), 'insert', trashed);
+      const [inserted, memo] = await runWithIds(user, call);
       const fits = !parseMemo(memo).pin || (await indexPin(user, idOf(memo)));
       if (inserted) await redis.lrem(trashKey(user), -1, entry);
       return fits ? { status: 'done', memo } : store.edit(user, idOf(memo), { pin: false });
     },
 
     /**
-     * Up to `limit` memos of the trash that were deleted before the time `before` (µs), the last
-     * deleted first, fewer when they are very long; `next` when more follow.
+     * Up to `limit` memos of the trash that were deleted before the time `before` (µs), last deleted
+     * first; fewer if they are very long. `next` is the `before` of the next page, undefined on the
+     * last one.
      */
     async trash(user: string, limit: number, before?: number): Promise<MemoPage> {
-      const ask = () =>
+      const call = () =>
         readLong(user, trashKey(user), 'trash', ...TRASH_BOUNDS, limit, before ?? '');
-      const [, next, memos] = await run(ask);
+      const [, next, memos] = await run(call);
       return next ? { memos, next } : { memos };
     },
 
     /** How many memos are in the trash. */
     async countTrash(user: string): Promise<number> {
-      const ask = () => redis.memos(trashKey(user), 'trash', ...TRASH_BOUNDS, 0, '');
-      const [count] = await run(ask);
+      const call = () => redis.memos(trashKey(user), 'trash', ...TRASH_BOUNDS, 0, '');
+      const [count] = await run(call);
       return count;
     },
 
-    /** Deletes all that is in the trash for good. */
+    /** Deletes the whole trash for good. */
     async empty(user: string): Promise<void> {
       await redis.unlink(trashKey(user));
     },
 
-    /** Deletes a memo that is in the trash for good. False when it is not there. */
+    /** Deletes a memo in the trash for good. Returns false if the trash does not contain it. */
     async purge(user: string, id: number): Promise<boolean> {
       const [entry] = await findDiscarded(user, id);
       return entry !== undefined && (await redis.lrem(trashKey(user), -1, entry)) > 0;
@@ -447,8 +456,8 @@ export function createMemoStore(
   return store;
 }
 
-/** Bytes of the texts in a reply. */
-function measure(reply: unknown): number {
+/** Bytes of all strings in a reply. */
+function byteLengthOf(reply: unknown): number {
   if (reply instanceof Uint8Array) return reply.byteLength;
-  return Array.isArray(reply) ? reply.reduce((sum, part) => sum + measure(part), 0) : 0;
+  return Array.isArray(reply) ? reply.reduce((sum, part) => sum + byteLengthOf(part), 0) : 0;
 }

@@ -5,7 +5,7 @@ import { createQuota } from './quota.ts';
 const redis = connect();
 const LIMIT = 100_000;
 
-/** A quota of what a person's key takes, whose clock the tests move, and how often it has measured. */
+/** A quota for the key that has the person's name, with a clock that tests set and a count of measurements. */
 function createCounted(limit = LIMIT) {
   const counted = { now: 0, measured: 0 };
   const measure = async (user: string) => {
@@ -15,7 +15,7 @@ function createCounted(limit = LIMIT) {
   return { ...createQuota(limit, measure, () => counted.now), counted };
 }
 
-test('what is added is counted on top of what was measured', async () => {
+test('added bytes count on top of the last measurement', async () => {
   const user = newId();
   const quota = createCounted();
   for (let i = 0; i < 7; i++) {
@@ -23,12 +23,12 @@ test('what is added is counted on top of what was measured', async () => {
     quota.add(user, 10_000);
   }
   expect(quota.counted.measured).toBe(1);
-  // Nothing of that is there: it is measured before anything is refused.
+  // Nothing was stored in fact: the quota measures again before it refuses.
   expect(await quota.hasRoom(user, 20_000)).toBe(true);
   expect(quota.counted.measured).toBe(2);
 });
 
-test('it is refused by what is there, and not any more when that is gone', async () => {
+test('a measured size beyond the limit is refused until the data is gone', async () => {
   const user = newId();
   const quota = createCounted();
   await redis.rpush(user, 'x'.repeat(70_000));
@@ -39,7 +39,7 @@ test('it is refused by what is there, and not any more when that is gone', async
   expect(await quota.hasRoom(user, 50_000)).toBe(true);
 });
 
-test('what others add is seen after a minute', async () => {
+test('bytes that other processes add count after a minute', async () => {
   const user = newId();
   const quota = createCounted();
   expect(await quota.hasRoom(user, 1)).toBe(true);
@@ -52,7 +52,7 @@ test('what others add is seen after a minute', async () => {
   expect(quota.counted.measured).toBe(2);
 });
 
-test('the figures of many people are kept, not of all', async () => {
+test('the measurements of 10,000 people are cached', async () => {
   const quota = createCounted();
   const people = Array.from({ length: 10_001 }, (_, i) => `${newId()}${i}`);
   const [first, last] = [people[0]!, people.at(-1)!];

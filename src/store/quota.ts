@@ -1,26 +1,29 @@
 /**
- * How much of Redis's memory one person's memos and trash may take.
+ * The limit of Redis's memory that one person's memos and trash may take.
  *
- * Measuring walks over all that is stored, so it is not done for each memo: what this process adds
- * is counted on top of the last measurement, which is taken anew after a minute, and before anything
- * is refused. So a limit is passed by what other processes add within that minute, at the most.
+ * Measuring walks over the nodes of both lists, so it is not done for each memo: bytes that this
+ * process adds are counted on top of the last measurement, which is repeated after a minute and
+ * before anything is refused. The limit can be exceeded by what other processes add within that
+ * minute, not by more.
  */
 import { LRUCache } from 'lru-cache';
 
 const MINUTE = 60_000; // ms
-const PEOPLE = 10_000; // whose figures are kept, a few hundred bytes each
+const PEOPLE = 10_000; // whose measurements are cached, a few hundred bytes each
 
 /**
- * The most that Redis takes for so many bytes of text: sizes of its allocator are a quarter apart.
- * Too much does no harm, as nothing is refused before it is measured.
+ * The most memory that Redis takes for so many bytes of text: the size classes of jemalloc are up to
+ * a quarter apart. An estimate that is too high is harmless, as nothing is refused before it is
+ * measured.
  */
 const takenFor = (bytes: number) => bytes * 1.25 + 64;
 
 export type Quota = ReturnType<typeof createQuota>;
 
 /**
- * @param limit in bytes; 0: none, and nothing is measured
- * @param measure tells how many bytes a person's data takes
+ * Creates the quota of all people.
+ * @param limit in bytes; 0: no limit, and nothing is measured
+ * @param measure returns the bytes of memory that a person's data takes
  * @param now a clock, in ms
  */
 export function createQuota(
@@ -31,7 +34,7 @@ export function createQuota(
   const known = new LRUCache<string, { bytes: number; until: number }>({ max: PEOPLE });
 
   return {
-    /** Whether there is room for so many bytes more. Rejects when Redis does not answer. */
+    /** Whether the person has room for so many more bytes. Rejects if `measure` does. */
     async hasRoom(user: string, bytes: number): Promise<boolean> {
       if (limit === 0) return true;
       const taken = takenFor(bytes);
@@ -43,7 +46,7 @@ export function createQuota(
       return used.bytes + taken <= limit;
     },
 
-    /** Counts bytes that were stored. Those that went are seen when it is measured. */
+    /** Counts bytes that were stored. Bytes that were removed count from the next measurement on. */
     add(user: string, bytes: number): void {
       const used = known.get(user);
       if (used && bytes > 0) used.bytes += takenFor(bytes);

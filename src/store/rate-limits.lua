@@ -1,7 +1,11 @@
--- A rate limit by the generic cell rate algorithm (ITU-T I.371): the key holds the time at which all
--- that was taken so far is paid for, so one number is enough, and it expires when it means nothing.
--- KEYS[1]; ARGV: µs that one costs, how many may be taken at once.
--- Returns whether it may be taken, how many are left, µs until the next one, µs until all are.
+-- A rate limit by the generic cell rate algorithm (GCRA, ITU-T I.371).
+--
+-- KEYS[1] holds one number: the time in µs by Redis's clock at which everything taken so far is paid for.
+-- Each unit moves it ahead by its cost, and it may be at most `burst` costs ahead of now. When it has
+-- passed, the key says nothing, so it expires then. O(1).
+--
+-- ARGV: the cost of one unit in µs, the number of units that may be taken at once (burst).
+-- Returns {1 if a unit was taken else 0, how many are left, µs until the next one, µs until all are left}.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local cost, burst = tonumber(ARGV[1]), tonumber(ARGV[2])

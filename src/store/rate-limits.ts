@@ -1,5 +1,6 @@
 /**
- * Rate limits, kept in Redis, so that they hold for all processes together.
+ * Rate limits, stored in Redis, so that they hold for all processes together. The algorithm is in
+ * rate-limits.lua.
  *
  * Keys, with a TTL of a minute at most: `user:<id>:writes`, `login:<address>:<1 or 2>`.
  */
@@ -7,24 +8,28 @@ import { defineScripts, type RedisClient } from './scripts.ts';
 
 export interface RateLimitResult {
   allowed: boolean;
-  /** how many may be done right now */
+  /** how many requests are allowed right now */
   left: number;
-  /** until the next one, 0 when there is one left; in s, rounded up */
+  /** time until the next request is allowed, 0 if one is left; in s, rounded up */
   wait: number;
-  /** until as many may be done as at first; in s, rounded up */
+  /** time until the whole burst is allowed again; in s, rounded up */
   reset: number;
 }
 
 export type RateLimiter = ReturnType<typeof createRateLimiter>;
 
-/** Half of what a minute allows may be done at once. */
+/** The number of requests that are allowed at once: half of a minute's. */
 export const burstOf = (perMinute: number) => Math.ceil(perMinute / 2);
 
+/** Creates the rate limiter of all processes that use this Redis. */
 export function createRateLimiter(redis: RedisClient) {
   defineScripts(redis);
 
   return {
-    /** Takes one of `perMinute`, spread evenly, half of them at once. Rejects when Redis refuses. */
+    /**
+     * Counts a request against the limit of `perMinute` evenly spread requests, of which {@link
+     * burstOf} are allowed at once. Rejects if Redis fails.
+     */
     async take(key: string, perMinute: number): Promise<RateLimitResult> {
       const [allowed, left, wait, reset] = await redis.take(
         key,

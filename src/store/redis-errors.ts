@@ -1,20 +1,20 @@
-/** What an error of Redis, or of its client, means for a request. */
+/** Classifies errors of Redis and of its client. */
 
 export type RedisFailure =
-  /** its memory is full: it can be read, not written */
+  /** Redis's memory is full: reads work, writes do not */
   | 'full'
-  /** it cannot be used at the moment, and that passes without anybody touching the data */
+  /** Redis cannot be used at the moment, and recovers without a change of the data */
   | 'down'
-  /** its replies come, but this process is too busy to read them in time */
+  /** Redis replies, but this process is too busy to read the replies in time */
   | 'slow';
 
-/** The message of a command that was given up although replies were coming. */
+/** The error message of a command that timed out although replies were arriving. */
 export const TOO_SLOW = 'Replies are read too slowly';
 
-/** The message of a command that was given up because Redis was silent, as ioredis words it. */
+/** The error message of a command that timed out while Redis was silent: ioredis's own. */
 export const TIMED_OUT = 'Command timed out';
 
-/** The code in front of a Redis error. Up to Redis 6, a script's error has a sentence before it. */
+/** The code of a Redis error. Up to Redis 6, an error in a script has a sentence before the code. */
 const CODE = /^(?:ERR Error (?:running|compiling) script.*? -)?([A-Z]+)\b/;
 
 const PASSING = [
@@ -33,7 +33,7 @@ const PASSING = [
   'NOPERM',
 ];
 
-/** ioredis's messages when there is no connection, or no reply in time. */
+/** ioredis's messages if there is no connection, or no reply in time. */
 const DISCONNECTED = new RegExp(
   [
     '^(MaxRetriesPerRequestError|AbortError|ClusterAllFailedError):',
@@ -48,7 +48,10 @@ const DISCONNECTED = new RegExp(
   ].join('|'),
 );
 
-/** Reads an error that a store's method threw; undefined: it is not about the state of Redis. */
+/**
+ * What an error that a store's method threw says about Redis; undefined if it is not about Redis's
+ * state: a fault of the program.
+ */
 export function readRedisFailure(error: Error): RedisFailure | undefined {
   if (error.message === TOO_SLOW) return 'slow';
   const code = error.name === 'ReplyError' ? (CODE.exec(error.message)?.[1] ?? '') : '';

@@ -1,6 +1,6 @@
 /**
- * The store's Lua scripts as typed commands of the Redis client. Each works on one key, so the same
- * code runs on a single Redis, behind Sentinel, and in a cluster.
+ * The store's Lua scripts as typed commands of the Redis client. Each uses one key, so the same code
+ * runs on a single Redis, behind Sentinel, and in a cluster.
  */
 import type { Cluster, Redis, Result } from 'ioredis';
 import { FIRST_DATE, REPLY_BYTES, TRASH_SECONDS } from '../memo/bounds.ts';
@@ -10,13 +10,13 @@ import rateLimitsLua from './rate-limits.lua';
 
 export type RedisClient = Redis | Cluster;
 
-/** The reply of an operation that has done a part of its preparation: it has to be called again. */
+/** The reply of an operation whose preparation is not complete: it has to be called again. */
 export const UNFINISHED = -1;
 type Unfinished = typeof UNFINISHED;
 
 type TrashBounds = [maxEntries: number, maxBytes: number];
 
-/** The operations of memos.lua, where each is explained: arguments and reply. */
+/** Arguments and reply of each operation of memos.lua, which describes them. */
 interface MemosOperations {
   append: {
     args: [members: string, key: string, repeated: string, full: 0 | 1];
@@ -33,7 +33,7 @@ interface MemosOperations {
   };
   find: {
     args: number[];
-    reply: [looked: number, now: string, ...memos: string[]] | Unfinished;
+    reply: [handled: number, now: string, ...memos: string[]] | Unfinished;
   };
   insert: { args: [memo: StoredMemo]; reply: [inserted: number, memo: string] | Unfinished };
   memory: { args: []; reply: number };
@@ -52,7 +52,7 @@ interface MemosOperations {
 export type MemosOperation = keyof MemosOperations;
 export type ArgsOf<O extends MemosOperation> = MemosOperations[O]['args'];
 
-/** A reply in which strings are their bytes. */
+/** A reply in which each string is its bytes. */
 type Bytes<T> = T extends string
   ? Uint8Array
   : T extends readonly unknown[]
@@ -62,21 +62,24 @@ export type BytesReplyOf<O extends MemosOperation> = Bytes<MemosOperations[O]['r
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    /** One operation of memos.lua on one key. */
+    /** Runs an operation of memos.lua on one key. */
     memos<O extends MemosOperation>(
       key: string,
       operation: O,
       ...args: ArgsOf<O>
     ): Result<MemosOperations[O]['reply'], Context>;
-    /** The same; what is a string in the other's reply is its bytes in this. */
+    /** The same, with bytes instead of strings in the reply. */
     memosBuffer<O extends MemosOperation>(
       key: string,
       operation: O,
       ...args: ArgsOf<O>
     ): Result<BytesReplyOf<O>, Context>;
-    /** Also of an element's bytes; ioredis declares only strings and Buffers. */
+    /** ioredis declares this for strings and Buffers only; it also sends other byte arrays. */
     lrem(key: string, count: number, element: MemoBytes): Result<number, Context>;
-    /** rate-limits.lua: takes one from a budget of `burst`, each of which costs `cost` µs. */
+    /**
+     * rate-limits.lua: takes one unit, which costs `cost` µs, of at most `burst` at once. `wait` and
+     * `reset` are in µs.
+     */
     take(
       key: string,
       cost: number,
@@ -85,14 +88,14 @@ declare module 'ioredis' {
   }
 }
 
-/** memos.lua with the bounds that it shares with the application. */
+/** memos.lua, preceded by the bounds that it shares with the application. */
 export const MEMOS_SCRIPT = `
 local FIRST_DATE, REPLY_BYTES, TRASH_SECONDS = ${FIRST_DATE}, ${REPLY_BYTES}, ${TRASH_SECONDS}
 ${memosLua}`;
 
 export const RATE_LIMITS_SCRIPT = rateLimitsLua;
 
-/** Makes the scripts commands of this client. */
+/** Defines the scripts as commands of this client. */
 export function defineScripts(redis: RedisClient): void {
   redis.defineCommand('memos', { numberOfKeys: 1, lua: MEMOS_SCRIPT });
   redis.defineCommand('take', { numberOfKeys: 1, lua: RATE_LIMITS_SCRIPT });

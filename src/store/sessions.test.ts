@@ -12,14 +12,14 @@ const DAY = 24 * HOUR;
 const redis = connect();
 const START = Date.now();
 let time = START;
-/** A store whose clock the tests move. */
+/** A store whose clock the tests set. */
 const sessions = createSessionStore(redis, () => time);
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const sessionKey = (token: string) => `session:${sha256(token)}`;
 const person = (): Person => ({ id: newId(), name: '김메모' });
 
-/** Redis's TTL of a session is this, within a few seconds for the tests' own time. */
+/** Expects a TTL in ms, less a few seconds for the test's own time. */
 async function expectTtl(key: string, expected: number) {
   const ttl = await redis.pttl(key);
   expect(ttl).toBeLessThanOrEqual(expected);
@@ -27,7 +27,7 @@ async function expectTtl(key: string, expected: number) {
 }
 
 describe('a login', () => {
-  test('saves the person exactly as {"id","name"}, whatever else is known', async () => {
+  test('stores the person as {"id","name"}, without other members', async () => {
     const user = { name: '이"초\\롱 😀', nickname: 'x', id: newId() };
     const token = await sessions.begin(user);
     expect(await redis.get(`user:${user.id}`)).toBe(
@@ -36,7 +36,7 @@ describe('a login', () => {
     expect((await sessions.find(token))!.name).toBe('이"초\\롱 😀');
   });
 
-  test('gives a token of 32 random bytes, of which Redis has only the SHA-256', async () => {
+  test('returns a token of 32 random bytes, and stores only its SHA-256', async () => {
     const user = person();
     const token = await sessions.begin(user, 'Browser/1');
     expect(token).toMatch(/^[\w-]{43}$/);
@@ -55,20 +55,20 @@ describe('a login', () => {
     expect(await redis.exists(`session:${token}`)).toBe(0);
   });
 
-  test('never gives the same token twice', async () => {
+  test('never returns the same token twice', async () => {
     const tokens = Array.from({ length: 1000 }, randomToken);
     expect(new Set(tokens).size).toBe(1000);
     expect(tokens.every((token) => /^[\w-]{43}$/.test(token))).toBe(true);
   });
 
-  test('a session has the name that Naver gave at its login', async () => {
+  test('stores Naver’s name at this login in the session', async () => {
     const user = person();
     await sessions.begin(user);
     const token = await sessions.begin({ ...user, name: '김새이름' });
     expect((await sessions.find(token))!.name).toBe('김새이름');
   });
 
-  test('a session that was stored without a name takes the one that is stored for the person', async () => {
+  test('of an older version, whose session has no name, gets the stored name of the person', async () => {
     const user = person();
     const token = await sessions.begin(user);
     const old = { user: user.id, began: time, used: time, browser: '' };
@@ -93,7 +93,7 @@ describe('a login', () => {
     }
   });
 
-  test('on each device is a session of its own', async () => {
+  test('on another device starts another session', async () => {
     const user = person();
     const [phone, laptop] = [await sessions.begin(user), await sessions.begin(user)];
     expect(phone).not.toBe(laptop);
@@ -104,7 +104,7 @@ describe('a login', () => {
     expect(await sessions.find(laptop)).toMatchObject({ userId: user.id, hash: sha256(laptop) });
   });
 
-  test('leaves the memos alone', async () => {
+  test('does not change the memos', async () => {
     const user = person();
     await redis.rpush(`user:${user.id}:memos`, '{"text": "옛 메모"}');
     await sessions.begin(user);
@@ -132,9 +132,9 @@ describe('a session', () => {
     expect(await sessions.find(token)).toBeDefined();
   });
 
-  test('is put back to 30 days by use, at most once an hour', async () => {
+  test('has its TTL reset to 30 days by use, at most once an hour', async () => {
     const token = await sessions.begin(person());
-    await redis.pexpire(sessionKey(token), 29 * DAY); // seen when it is put back
+    await redis.pexpire(sessionKey(token), 29 * DAY); // so that a reset is visible
 
     time = START + 58 * MINUTE;
     expect(await sessions.find(token)).toBeDefined();
@@ -150,7 +150,7 @@ describe('a session', () => {
     await expectTtl(sessionKey(token), 29 * DAY);
   });
 
-  test('is over when Redis has dropped it', async () => {
+  test('ends when its key expires', async () => {
     const token = await sessions.begin(person());
     await redis.pexpire(sessionKey(token), 1);
     await expect.poll(() => redis.exists(sessionKey(token))).toBe(0);
@@ -172,7 +172,7 @@ describe('a session', () => {
     expect(await sessions.find(token)).toBeUndefined();
   });
 
-  test('from before its use was kept is prolonged by use', async () => {
+  test('that was stored without "used" by an older version is prolonged by use', async () => {
     const user = person();
     const token = await sessions.begin(user);
     const old = JSON.stringify({ user: user.id, began: START - 29 * DAY });
@@ -182,7 +182,7 @@ describe('a session', () => {
     expect(JSON.parse((await redis.get(sessionKey(token)))!).used).toBe(START);
   });
 
-  test('ends for good, alone, and ending it again does nothing', async () => {
+  test('ends without an effect on others, and ending it again does nothing', async () => {
     const user = person();
     const [phone, laptop] = [await sessions.begin(user), await sessions.begin(user)];
     const session = (await sessions.find(phone))!;
@@ -195,14 +195,14 @@ describe('a session', () => {
     expect((await sessions.find(laptop))!.name).toBe(user.name);
   });
 
-  test('is nobody’s for whatever is no token', async () => {
+  test('is found only by its exact token', async () => {
     const user = person();
     const token = await sessions.begin(user);
     const hash = sha256(token);
     for (const value of [
       '',
       user.id,
-      hash, // what somebody who reads Redis knows
+      hash, // known to a reader of Redis
       `session:${hash}`,
       token.slice(1),
       `${token}x`,
@@ -221,8 +221,8 @@ describe('a session', () => {
   });
 });
 
-describe('the list of a person’s sessions', () => {
-  test('loses those that have ended, and only those, at the next login', async () => {
+describe('the set of a person’s sessions', () => {
+  test('loses exactly the ended sessions at the next login', async () => {
     const user = person();
     const key = `user:${user.id}:sessions`;
     const tokens = [];
@@ -235,7 +235,7 @@ describe('the list of a person’s sessions', () => {
     expect((await redis.smembers(key)).sort()).toEqual([b, d, e, sha256(token)].sort());
   });
 
-  test('loses them when it is looked at, too, and nobody has one who never logged in', async () => {
+  test('loses ended sessions when it is listed, and is empty without a login', async () => {
     const user = person();
     const token = await sessions.begin(user);
     expect(await sessions.list(user.id)).toHaveLength(1);
@@ -249,7 +249,7 @@ describe('the list of a person’s sessions', () => {
     expect(await redis.exists(`user:${stranger}:sessions`)).toBe(0);
   });
 
-  test('does not lose its place by what is no session of this person', async () => {
+  test('loses another person’s session, which does not end', async () => {
     const [user, other] = [person(), person()];
     const theirs = sha256(await sessions.begin(other));
     const token = await sessions.begin(user);
@@ -262,11 +262,11 @@ describe('the list of a person’s sessions', () => {
   });
 });
 
-describe('too many sessions of one person', () => {
+describe('the limit of sessions of one person', () => {
   const limited = (onEnded?: (userId: string) => void) =>
     createSessionStore(redis, () => time, onEnded);
 
-  /** Sessions from before there was a limit, each used a minute after the one before. */
+  /** Stores sessions, each last used a minute after the one before, without the limit. */
   async function plant(user: Person, count: number): Promise<string[]> {
     const hashes = Array.from({ length: count }, (_, i) => sha256(`${user.id} ${i}`));
     const sessions = hashes.flatMap((hash, i) => {
@@ -284,11 +284,11 @@ describe('too many sessions of one person', () => {
   };
   const listed = async ({ id }: Person) => (await redis.smembers(`user:${id}:sessions`)).sort();
 
-  test('one more ends the least used, whose owner’s pages are told', async () => {
+  test('ends the least recently used session, and notifies its owner’s pages', async () => {
     const [user, other] = [person(), person()];
     const hashes = await plant(user, SESSIONS_PER_PERSON);
     const theirs = await plant(other, 3);
-    // The oldest is used again: another one is the least used now.
+    // The oldest is used again, so the second is the least recently used now.
     await redis.set(
       `session:${hashes[0]}`,
       JSON.stringify({ user: user.id, began: START - 100 * DAY, used: START, browser: '' }),
@@ -302,7 +302,7 @@ describe('too many sessions of one person', () => {
     expect(await alive(theirs)).toEqual(theirs);
   });
 
-  test('as many as there may be end none', async () => {
+  test('ends no session when it is reached exactly', async () => {
     const user = person();
     const hashes = await plant(user, SESSIONS_PER_PERSON - 1);
     const ended: string[] = [];
@@ -316,36 +316,39 @@ describe('too many sessions of one person', () => {
   test.each([
     ['the list', async (store: SessionStore, user: Person) => store.list(user.id)],
     ['a login', async (store: SessionStore, user: Person) => store.begin(user)],
-  ])('thousands of them from before are trimmed by %s, while others go on', async (_, look) => {
-    const user = person();
-    const hashes = await plant(user, inject('thorough') ? 20_000 : 8_000);
-    const ended: string[] = [];
-    let isDone = false;
-    const looking = look(
-      limited((userId) => ended.push(userId)),
-      user,
-    ).finally(() => {
-      isDone = true;
-    });
-    const other = connect();
-    let turns = 0;
-    for (; !isDone; turns++) await other.ping();
-    await looking;
-    expect(turns).toBeGreaterThan(20);
-    const left = await listed(user);
-    const list = await sessions.list(user.id);
-    expect(list).toHaveLength(SESSIONS_PER_PERSON);
-    expect(list.map(({ used }) => used)).toEqual(
-      list.map(({ used }) => used).sort((a, b) => b - a),
-    );
-    // The most used, and the one that began now.
-    expect(left).toHaveLength(SESSIONS_PER_PERSON);
-    expect(left).toEqual(expect.arrayContaining(hashes.slice(1 - SESSIONS_PER_PERSON)));
-    expect(await alive(hashes.slice(0, -SESSIONS_PER_PERSON))).toEqual([]);
-    expect(ended).toEqual([user.id]);
-  });
+  ])(
+    'trims thousands of sessions of an older version by %s, while other clients are served',
+    async (_, look) => {
+      const user = person();
+      const hashes = await plant(user, inject('thorough') ? 20_000 : 8_000);
+      const ended: string[] = [];
+      let isDone = false;
+      const looking = look(
+        limited((userId) => ended.push(userId)),
+        user,
+      ).finally(() => {
+        isDone = true;
+      });
+      const other = connect();
+      let turns = 0;
+      for (; !isDone; turns++) await other.ping();
+      await looking;
+      expect(turns).toBeGreaterThan(20);
+      const left = await listed(user);
+      const list = await sessions.list(user.id);
+      expect(list).toHaveLength(SESSIONS_PER_PERSON);
+      expect(list.map(({ used }) => used)).toEqual(
+        list.map(({ used }) => used).sort((a, b) => b - a),
+      );
+      // The most recently used ones, and the new one.
+      expect(left).toHaveLength(SESSIONS_PER_PERSON);
+      expect(left).toEqual(expect.arrayContaining(hashes.slice(1 - SESSIONS_PER_PERSON)));
+      expect(await alive(hashes.slice(0, -SESSIONS_PER_PERSON))).toEqual([]);
+      expect(ended).toEqual([user.id]);
+    },
+  );
 
-  test('the one that looks stays, however little it was used', async () => {
+  test('never ends the session of the request that lists them', async () => {
     const user = person();
     const hashes = await plant(user, SESSIONS_PER_PERSON + 5);
     await limited().list(user.id, hashes[2]);
@@ -354,7 +357,7 @@ describe('too many sessions of one person', () => {
     expect(await listed(user)).toEqual(left.toSorted());
   });
 
-  test('a login is not forgotten by one who looks in the middle of it', async () => {
+  test('does not remove a session that is listed in the middle of its login', async () => {
     const user = person();
     const client = connect();
     for (const command of ['set', 'sadd'] as const) {
@@ -373,7 +376,7 @@ describe('too many sessions of one person', () => {
     expect(await listed(user)).toEqual([sha256(token)]);
   });
 
-  test('that begin at once are all known, and no more than there may be', async () => {
+  test('holds for concurrent logins, and the set contains exactly the open sessions', async () => {
     const user = person();
     const stores = Array.from({ length: 6 }, () => createSessionStore(connect(), () => time));
     const count = SESSIONS_PER_PERSON + 10;
@@ -397,20 +400,20 @@ describe('a login’s state', () => {
     expect(await sessions.useState(randomToken())).toBe(true);
   });
 
-  test('can be used once also by twenty at the same moment', async () => {
+  test('can be used by one of twenty concurrent requests', async () => {
     const state = randomToken();
     const outcomes = await Promise.all(Array.from({ length: 20 }, () => sessions.useState(state)));
     expect(outcomes.filter(Boolean)).toHaveLength(1);
   });
 
-  test('is remembered for its ten minutes, as a hash', async () => {
+  test('is stored as a hash for ten minutes', async () => {
     const state = randomToken();
     await sessions.useState(state);
     await expectTtl(`state:${sha256(state)}`, 10 * MINUTE);
     expect(await redis.get(`state:${sha256(state)}`)).toBe('1');
     expect(await redis.exists(`state:${state}`)).toBe(0);
 
-    // A second use does not prolong the memory.
+    // A second use does not extend the TTL.
     await redis.pexpire(`state:${sha256(state)}`, 30_000);
     await sessions.useState(state);
     await expectTtl(`state:${sha256(state)}`, 30_000);

@@ -1,51 +1,51 @@
 /**
- * The session store: who is logged in.
+ * The session store.
  *
- * Model: a login makes a token of 32 random bytes, which only the browser's `userId` cookie holds.
- * Redis keeps its SHA-256, so whoever reads Redis, its files or its backups can be nobody.
+ * Model: each login creates a token of 32 random bytes, which only the browser's `userId` cookie
+ * contains. Redis stores its SHA-256, so the tokens cannot be read from Redis, its files or its
+ * backups.
  *
- * Lifetime: 30 days without use, 180 days in all. When a session was used is kept to the hour, and
- * with it the key's TTL is put back to the idle limit, but never beyond the absolute one.
+ * Lifetime: 30 days without use, 180 days in total. The time of the last use is stored to the hour;
+ * each update resets the key's TTL to the idle limit, but never beyond the absolute one.
  *
- * Number: a person has 50 at most; one more ends the least used.
+ * Number: a person has at most 50 sessions; a login beyond that ends the least recently used one.
  *
  * Keys:
  * - `user:<id>`           string, JSON `{"id","name"}`, as memo.py wrote it
- * - `user:<id>:sessions`  set of the hashes of this person's sessions, some of them long ended
+ * - `user:<id>:sessions`  set of hashes of this person's sessions, including some that have ended
  * - `session:<sha256>`    string with a TTL, JSON
  *                         `{"user","name","person","began","used","browser"}` (times in ms)
- * - `state:<sha256>`      string with a TTL: a login's state that was used
+ * - `state:<sha256>`      string with a TTL: a used state of a login (OAuth 2.0)
  *
- * Against: a stolen database (hashes only), session fixation (a new token at every login), a cookie
- * that holds a raw user id as memo.py's did (it is no token), a login answered twice (states).
+ * Threats: a stolen database (only hashes), session fixation (a new token at each login), a cookie with
+ * a raw user id, as memo.py's was (it is no valid token), a replayed login (states are used once).
  */
-
 import { SESSIONS_PER_PERSON } from '../memo/bounds.ts';
 import type { Person } from '../memo/person.ts';
 import { parseObject } from '../memo/stored-memo.ts';
 import { sha256 } from '../node/sha256.ts';
 import type { RedisClient } from './scripts.ts';
 
-/** A session that a request has. */
+/** The session of a request. */
 export interface Session {
   userId: string;
   /** SHA-256 of the token, in hex */
   hash: string;
-  /** the person's name as of this login; undefined: Naver gave none */
+  /** the person's name as of this login; undefined if none is stored */
   name?: string;
   /** the person's pseudonym, see `pseudonymOf` */
   person: string;
 }
 
-/** A session as its owner sees it among the others. */
+/** A session in its owner's list of devices. */
 export interface SessionInfo {
-  /** names it among this person's; the token cannot be told from it */
+  /** identifies it among this person's sessions; says nothing about the token */
   id: string;
   /** ms */
   began: number;
   /** ms, to the hour */
   used: number;
-  /** what the browser called itself at login; may be empty */
+  /** the `User-Agent` at login, shortened; may be empty */
   browser: string;
 }
 
@@ -64,22 +64,23 @@ const HOUR = 3_600_000; // ms
 const DAY = 24 * HOUR;
 const IDLE_LIMIT = 30 * DAY;
 export const ABSOLUTE_LIMIT = 180 * DAY;
-/** How long a state can be used; afterwards its cookie is gone. */
-export const STATE_LIMIT = DAY / 144; // ten minutes
+/** How long a state can be used, in ms; then its cookie expires. */
+export const STATE_LIMIT = HOUR / 6;
 
-/** Sessions that are looked at in one go; in between, Redis does what others want. */
+/** Sessions that one SSCAN reads; Redis serves other clients in between. */
 const CHUNK = 500;
 
-/** Of what a browser calls itself. */
-const BROWSER_LENGTH = 250; // characters
+/** Characters of a `User-Agent` that are stored. */
+const BROWSER_LENGTH = 250;
 
-/** The shape of a session's token. */
+/** A session's token: 32 bytes in base64url. */
 export const TOKEN = /^[\w-]{43}$/;
 
 /**
- * The sessions of everybody. Every method rejects when Redis refuses or does not answer.
+ * Creates the store of all people's sessions. Every method rejects if Redis fails.
  * @param now the clock, in ms
- * @param onEnded is told whose sessions were ended because they were too many
+ * @param onEnded is called with the id of a person whose sessions were ended because there were too
+ *   many
  */
 export function createSessionStore(
   redis: RedisClient,
@@ -90,13 +91,13 @@ export function createSessionStore(
   const sessionsKey = (id: string) => `user:${id}:sessions`;
   const sessionKey = (hash: string) => `session:${hash}`;
 
-  /** The person's name as of the last login. */
+  /** The person's name as of the last login, undefined if none is stored. */
   async function nameOf(userId: string): Promise<string | undefined> {
     const { name } = parseObject((await redis.get(userKey(userId))) ?? '');
     return typeof name === 'string' ? name : undefined;
   }
 
-  /** The hashes of a person's sessions, also of those that have ended; some may come twice. */
+  /** The hashes of a person's sessions, also of ended ones, in chunks; SSCAN may return a hash twice. */
   async function* hashesOf(userId: string): AsyncGenerator<string[], void> {
     let cursor = '0';
     do {
@@ -107,9 +108,9 @@ export function createSessionStore(
   }
 
   /**
-   * The person's sessions, the last used first. Ends those beyond the limit, the least used, and
-   * takes those that have ended out of the person's set, however many there are.
-   * @param current the hash of one that stays, however little it was used
+   * The person's sessions, the last used first. Ends the least recently used ones beyond the limit, and
+   * removes all ended sessions from the person's set.
+   * @param current the hash of a session that is kept in any case
    */
   async function limit(userId: string, current?: string): Promise<SessionInfo[]> {
     let kept = new Map<string, SessionInfo>();
@@ -129,7 +130,7 @@ export function createSessionStore(
       const gone = [...excess, ...hashes.filter((hash) => !kept.has(hash))];
       if (gone.length === 0) continue;
       wereTooMany ||= excess.length > 0;
-      // When Redis takes no writes, reading goes on; the next one tries again.
+      // A Redis that accepts no writes must not fail the read; the next call tries again.
       await Promise.all(excess.map((hash) => redis.del(sessionKey(hash))))
         .then(() => redis.srem(sessionsKey(userId), ...gone))
         .catch(() => {});
@@ -145,15 +146,16 @@ export function createSessionStore(
 
   return {
     /**
-     * Saves the user, starts a session and returns its token. One session too many ends another.
-     * @param browser what the browser calls itself
+     * Stores the person, starts a session and returns its token. A session beyond the limit ends
+     * another.
+     * @param browser the `User-Agent`
      */
     async begin(user: Person, browser = ''): Promise<string> {
       const token = randomToken();
       const hash = sha256(token);
       const session = JSON.stringify({
         user: user.id,
-        // Also here, so that a request needs one look-up for both.
+        // Also in the session, so that a request needs one GET for both.
         name: user.name,
         person: pseudonymOf(user.id),
         began: now(),
@@ -161,8 +163,9 @@ export function createSessionStore(
         browser: browser.slice(0, BROWSER_LENGTH),
       });
       await redis.set(userKey(user.id), JSON.stringify({ id: user.id, name: user.name }));
-      // Before it is listed: another login would take it for one that has ended. One that is not
-      // listed could not be ended from elsewhere, but when this breaks off, nobody has its token.
+      // Stored before it is added to the set: otherwise a concurrent login would take it for an ended
+      // session. If this is interrupted here, the session cannot be ended from elsewhere, but its
+      // token is lost.
       await redis.set(sessionKey(hash), session, 'PX', IDLE_LIMIT);
       await redis.sadd(sessionsKey(user.id), hash);
       await redis.pexpire(sessionsKey(user.id), ABSOLUTE_LIMIT);
@@ -170,7 +173,7 @@ export function createSessionStore(
       return token;
     },
 
-    /** The session of a cookie's value, or undefined: malformed, unknown, ended or expired. */
+    /** The session of a token; undefined if it is malformed, unknown, ended or expired. */
     async find(token: string): Promise<Session | undefined> {
       if (!TOKEN.test(token)) return undefined;
       const hash = sha256(token);
@@ -184,27 +187,27 @@ export function createSessionStore(
       if (unused > HOUR) {
         const touched = JSON.stringify({ ...session, used: now() });
         const idle = Math.min(IDLE_LIMIT, left);
-        // When Redis takes no writes, reading goes on; the next request tries again.
-        // And only if it is still there: one that is being ended must not come back.
+        // A Redis that accepts no writes must not fail the request; the next one tries again.
+        // XX: a session that is ended at the same time must not come back.
         await redis.set(sessionKey(hash), touched, 'PX', idle, 'XX').catch(() => {});
       }
-      // Sessions begun by memo before it stored them there have neither.
+      // Sessions of older versions of memo have neither.
       const { name = await nameOf(user), person = pseudonymOf(user) } = session;
       return { userId: user, hash, name, person };
     },
 
-    /** Whether a session that was found is still there, neither ended nor expired. */
+    /** Whether a session has neither ended nor expired since it was found. */
     async isOpen({ hash }: Pick<Session, 'hash'>): Promise<boolean> {
       return (await redis.exists(sessionKey(hash))) === 1;
     },
 
-    /** Ends a session. Ending an ended one does nothing. */
+    /** Ends a session; does nothing if it has ended already. */
     end,
 
-    /** The person's sessions, the last used first: as many as one may have. */
+    /** The person's sessions, the last used first: at most SESSIONS_PER_PERSON. */
     list: limit,
 
-    /** Ends the session with this id. False when the person has none of that id. */
+    /** Ends the session with this id. Returns false if the person has no such session. */
     async endById(userId: string, id: string): Promise<boolean> {
       for await (const hashes of hashesOf(userId)) {
         const hash = hashes.find((it) => sessionIdOf(it) === id);
@@ -224,7 +227,7 @@ export function createSessionStore(
       }
     },
 
-    /** Marks a login's state as used. False when it had been used before. */
+    /** Marks the state of a login as used. Returns false if it was used before. */
     async useState(state: string): Promise<boolean> {
       const key = `state:${sha256(state)}`;
       return (await redis.set(key, '1', 'PX', STATE_LIMIT, 'NX')) === 'OK';
@@ -237,7 +240,7 @@ export function createSessionStore(
   };
 }
 
-/** A session as it is stored; undefined when there is none any more, or it is somebody else's. */
+/** Reads a stored session; undefined if it has ended or belongs to another person. */
 function readInfo(
   stored: string | null | undefined,
   userId: string,
@@ -253,10 +256,10 @@ function readInfo(
   };
 }
 
-/** What a session is called among its owner's. */
+/** The id of a session in its owner's list: 64 bits of the hash in hex. */
 export const sessionIdOf = (hash: string) => hash.slice(0, 16);
 
-/** A name for a person that tells nothing about them, for what leaves the server. */
+/** A pseudonym of a person for the log and for pages: 64 bits in hex. */
 export function pseudonymOf(userId: string): string {
   return sha256(`person:${userId}`).slice(0, 16);
 }

@@ -1,0 +1,16 @@
+import { createMiddleware } from 'hono/factory';
+import { matchedRoutes } from 'hono/route';
+import { METHOD_NAME_ALL } from 'hono/router';
+
+/**
+ * Ends requests that no route handles: unknown paths get 404 and wrong methods 405 without a login, and
+ * are not counted as writes.
+ */
+export function routedOnly() {
+  return createMiddleware(async (c, next) => {
+    // Middleware is registered for all methods, routes for one each.
+    const isRouted = matchedRoutes(c).some(({ method }) => method !== METHOD_NAME_ALL);
+    if (!isRouted) return c.notFound();
+    return next();
+  });
+}
