@@ -240,9 +240,10 @@ describe('memo.py’s elements', () => {
     ]);
   });
 
-  test('100,000 elements get ids while other clients are served in between', async () => {
+  test('many elements get ids while other clients are served in between', async () => {
     const user = newId();
-    const memos = Array.from({ length: 100_000 }, (_, i) => pythonMemo(`${i}`));
+    const count = inject('thorough') ? 100_000 : 30_000;
+    const memos = Array.from({ length: count }, (_, i) => pythonMemo(`${i}`));
     await push(user, memos);
     let isDone = false;
     const adding = add(user, 'new').finally(() => {
@@ -252,9 +253,9 @@ describe('memo.py’s elements', () => {
     let turns = 0;
     for (; !isDone; turns++) await other.ping();
     const id = await adding;
-    expect(turns).toBeGreaterThan(100);
-    expect(await redis.llen(`user:${user}:memos`)).toBe(100_001);
-    expect(parseMemo((await store.find(user, 50_000))!).text).toBe('49999');
+    expect(turns).toBeGreaterThan(count / 1000);
+    expect(await redis.llen(`user:${user}:memos`)).toBe(count + 1);
+    expect(parseMemo((await store.find(user, 15_000))!).text).toBe('14999');
     expect(parseMemo((await store.find(user, id))!).text).toBe('new');
     await redis.unlink(`user:${user}:memos`);
   });
@@ -845,7 +846,7 @@ describe('the trash', () => {
     const user = newId();
     const memos = Array.from({ length: 1000 }, (_, i) => {
       // Rewritten are only the memos after the last long one, and only if they are at most 200.
-      const text = i % 100 === 50 ? '긴 글'.repeat(20_000) : `글 ${i}`;
+      const text = i % 100 === 50 ? '긴 글'.repeat(4_000) : `글 ${i}`;
       return `{"id":${1e15 + i},"text":"${text}"}`;
     });
     await redis.rpush(`user:${user}:memos`, ...memos);
