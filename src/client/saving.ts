@@ -91,6 +91,8 @@ function afterAll({ sourceElement: form, request, response }: RequestContext): v
   request?.submitter?.classList.remove('htmx-request');
   if (!isComposer(form)) return;
   textOf(form).readOnly = false;
+  // After a failure the form waits for its retry: ended later, that would be forgotten.
+  if (sendingOf(form).status !== 'sending') return;
   // A new memo's form has another key by now; and htmx must be done with this request.
   setTimeout(() => {
     whenComposed(() => {
@@ -118,12 +120,16 @@ function handleFailure(context: RequestContext): void {
   }, seconds * 1000);
 }
 
-/** Sends the form again, with the same key, unless its text has been saved or given up. */
+/**
+ * Sends the form again, with the same key, unless its text has been saved or given up. Not with a
+ * syllable that is being composed: what becomes of it could not be told from a text of its own.
+ */
 function retry(form: HTMLFormElement): void {
-  const sending = sendingOf(form);
-  if (!form.isConnected || sending.status !== 'retrying') return;
-  if (isUnsaved(form)) form.requestSubmit();
-  else setNotice();
+  whenComposed(() => {
+    if (!form.isConnected || sendingOf(form).status !== 'retrying') return;
+    if (isUnsaved(form)) form.requestSubmit();
+    else setNotice();
+  });
 }
 
 export function start(): void {

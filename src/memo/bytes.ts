@@ -12,3 +12,14 @@ export function joinBytes(parts: Uint8Array[], separator?: number): Uint8Array<A
   }
   return joined;
 }
+
+// biome-ignore-start lint/style/noRestrictedGlobals: the only byte arrays that ioredis sends are Buffers
+
+/** Bytes as a string of one character each, whatever their encoding; JSON's own characters are ASCII. */
+export const toLatin1 = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
+
+/** The bytes of such a string. */
+export const fromLatin1 = (text: string): Uint8Array => Buffer.from(text, 'latin1');
+
+// biome-ignore-end lint/style/noRestrictedGlobals: as above

@@ -2,6 +2,7 @@
  * Elements of a list of memos that memo did not write. memo.py stores whatever JSON object a client
  * sends; manual edits in Redis may be neither JSON nor UTF-8.
  */
+import { fromLatin1, toLatin1 } from './bytes.ts';
 
 const QUOTE = 0x22;
 const COLON = 0x3a;
@@ -41,11 +42,7 @@ export function findIds(json: Uint8Array): number[] {
  */
 export function quote(element: Uint8Array): Uint8Array | undefined {
   if (element[skipSpace(element, 0)] === OPEN_BRACE) return undefined;
-  // biome-ignore-start lint/style/noRestrictedGlobals: the only byte arrays that ioredis sends are
-  //   Buffers.
-  const text = Buffer.from(element.buffer, element.byteOffset, element.length).toString('latin1');
-  return Buffer.from(JSON.stringify(text), 'latin1');
-  // biome-ignore-end lint/style/noRestrictedGlobals: as above
+  return fromLatin1(JSON.stringify(toLatin1(element)));
 }
 
 /** The index of the quote that ends a string, at least the length if there is none. */

@@ -49,8 +49,10 @@ export function openChannels(
   subscriber.on('ready', () => {
     if (wanted.size === 0) return;
     // If the connection breaks again, the next one subscribes.
-    const subscribing = subscriber.subscribe(...wanted).catch(() => {});
-    void subscribing.then(() => receiver.onGap());
+    subscriber.subscribe(...wanted).then(
+      () => receiver.onGap(),
+      () => {},
+    );
   });
   return {
     publish: (channel, message) => redis.publish(channel, message),

@@ -376,16 +376,38 @@ describe('memo.py’s elements', () => {
     await redis.rpush(`user:${user}:memos`, ...elements.map(bytes));
     for (let id = 1; id <= elements.length; id++) {
       const memo = (await store.find(user, id))!;
+      const [stored] = await redis.lrangeBuffer(`user:${user}:memos`, 0, 0);
       expect(await store.edit(user, id, { pin: true })).toMatchObject({ status: 'done' });
       expect(await store.remove(user, id)).toMatchObject({ status: 'done' });
       expect(await store.find(user, id)).toBeUndefined();
       expect(await store.restore(user, id)).toMatchObject({ status: 'done' });
       expect(parseMemo((await store.find(user, id))!)).toEqual({ ...parseMemo(memo), pin: true });
-      expect(await store.edit(user, id, { text: 'new' })).toMatchObject({ status: 'done' });
+      expect(await store.edit(user, id, { pin: false })).toMatchObject({ status: 'done' });
+      const [unpinned] = await redis.lrangeBuffer(`user:${user}:memos`, 0, 0);
+      // Members are printed without the spaces around them.
+      expect(unpinned!.toString('latin1').replace(/(?<=[:,]) /g, '')).toBe(
+        stored!.toString('latin1').replace(/(?<=[:,]) /g, ''),
+      );
+      expect(await store.edit(user, id, { text: '새 글' })).toMatchObject({ status: 'done' });
+      expect(parseMemo((await store.find(user, id))!).text).toBe('새 글');
       expect(await store.remove(user, id)).toMatchObject({ status: 'done' });
       expect(await store.purge(user, id)).toBe(true);
     }
     expect(await redis.exists(`user:${user}:memos`, `user:${user}:trash`)).toBe(0);
+  });
+
+  test('a purge takes all copies that simultaneous deletions have left', async () => {
+    const user = newId();
+    const added = await store.append(user, 'secret');
+    if (added.status !== 'created') throw new Error(added.status);
+    const { id } = parseMemo(added.memo);
+    // Both write their copy before one of them removes the memo.
+    await redis.memos(`user:${user}:trash`, 'discard', TRASH_ENTRIES, TRASH_BYTES, added.memo);
+    expect(await store.remove(user, id)).toMatchObject({ status: 'done' });
+    expect(await trashOf(user)).toHaveLength(2);
+    expect(await store.purge(user, id)).toBe(true);
+    expect(await trashOf(user)).toEqual([]);
+    expect(await store.restore(user, id)).toEqual({ status: 'missing' });
   });
 
   test('an id that JavaScript cannot represent does not count as an id', async () => {

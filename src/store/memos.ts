@@ -25,6 +25,7 @@ import {
   TRASH_BYTES,
   TRASH_ENTRIES,
 } from '../memo/bounds.ts';
+import { fromLatin1, toLatin1 } from '../memo/bytes.ts';
 import { createFairQueue } from '../memo/fair-queue.ts';
 import { findIds, quote } from '../memo/foreign.ts';
 import { type MatchText, searchPages } from '../memo/search.ts';
@@ -89,6 +90,8 @@ export interface MemoStoreOptions {
   /** bytes that Redis may take for one person's memos and trash; 0: no limit */
   storagePerPerson?: number;
 }
+
+const encoder = new TextEncoder();
 
 /** Pinned memos that one call reads. */
 const PINNED_CHUNK = 20;
@@ -349,21 +352,22 @@ export function createMemoStore(
         if (text === undefined) return { status: 'not applicable' };
         const members: MemberSources = new Map();
         if (newText) {
-          members.set('text', JSON.stringify(text));
+          members.set('text', toLatin1(encoder.encode(JSON.stringify(text))));
           members.set('edited', String(Math.max(now, versionOf(memo) + 1)));
         }
         if (pin !== memo.pin) members.set('pin', pin ? 'true' : undefined);
-        const edited = members.size > 0 ? setMembers(stored, members) : stored;
-        const growth = countBytes(edited) - countBytes(stored);
+        // By bytes: of an element that is no UTF-8, the other members stay as they are.
+        const edited = members.size > 0 ? fromLatin1(setMembers(toLatin1(bytes), members)) : bytes;
+        const growth = edited.byteLength - bytes.byteLength;
         // Only a longer text needs room: ticking a task adds bytes, too, if it adds "edited".
-        const [before, after] = [memo.text, text].map((it) => countBytes(JSON.stringify(it)));
-        if (after! > before! && growth > 0 && !(await quota.hasRoom(user, growth))) {
+        const isLonger = countBytes(JSON.stringify(text)) > countBytes(JSON.stringify(memo.text));
+        if (isLonger && growth > 0 && !(await quota.hasRoom(user, growth))) {
           return { status: 'no room' };
         }
         if (pin && !memo.pin && !(await redis.memos(pinsKey(user), 'pin', id, PINS))) {
           return { status: 'too many pins' };
         }
-        if (edited !== stored && !(await redis.memos(memosKey(user), 'replace', bytes, edited))) {
+        if (edited !== bytes && !(await redis.memos(memosKey(user), 'replace', bytes, edited))) {
           continue;
         }
         quota.add(user, growth);
@@ -371,7 +375,7 @@ export function createMemoStore(
         // the index, and another memo may have taken its place.
         if (change.pin && !(await indexPin(user, id))) return { status: 'too many pins' };
         if (change.pin === false) await unindexPin(user, id);
-        return { status: 'done', memo: edited };
+        return { status: 'done', memo: jsonOf(edited) };
       }
       throw new Error('the memo kept changing');
     },
@@ -449,8 +453,12 @@ export function createMemoStore(
 
     /** Deletes a memo in the trash for good. Returns false if the trash does not contain it. */
     async purge(user: string, id: number): Promise<boolean> {
-      const [entry] = await findDiscarded(user, id);
-      return entry !== undefined && (await redis.lrem(trashKey(user), -1, entry)) > 0;
+      const [entry, memo] = await findDiscarded(user, id);
+      if (!entry || !memo || (await redis.lrem(trashKey(user), -1, entry)) === 0) return false;
+      // Two deletions at once leave a copy each.
+      const [, copy] = await findDiscarded(user, id);
+      if (copy && toLatin1(copy) === toLatin1(memo)) await store.purge(user, id);
+      return true;
     },
   };
   return store;

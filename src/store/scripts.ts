@@ -43,7 +43,7 @@ interface MemosOperations {
   };
   pin: { args: [id: number, limit: number]; reply: number };
   remove: { args: [memo: StoredMemo]; reply: number };
-  replace: { args: [old: StoredMemo, replacement: string]; reply: number };
+  replace: { args: [old: StoredMemo, replacement: StoredMemo]; reply: number };
   trash: {
     args: [...TrashBounds, limit: number, before: number | ''];
     reply: [count: number, cursor: number, entries: string[]] | Unfinished;

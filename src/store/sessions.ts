@@ -184,15 +184,16 @@ export function createSessionStore(
       const left = began + ABSOLUTE_LIMIT - now();
       const unused = now() - used;
       if (left <= 0 || unused >= IDLE_LIMIT) return undefined;
+      let { name, person = pseudonymOf(user) } = session;
+      // Sessions of older versions of memo have no name; and a login elsewhere may have brought a newer.
+      if (name === undefined || unused > HOUR) name = await nameOf(user);
       if (unused > HOUR) {
-        const touched = JSON.stringify({ ...session, used: now() });
+        const touched = JSON.stringify({ ...session, name, person, used: now() });
         const idle = Math.min(IDLE_LIMIT, left);
         // A Redis that accepts no writes must not fail the request; the next one tries again.
         // XX: a session that is ended at the same time must not come back.
         await redis.set(sessionKey(hash), touched, 'PX', idle, 'XX').catch(() => {});
       }
-      // Sessions of older versions of memo have neither.
-      const { name = await nameOf(user), person = pseudonymOf(user) } = session;
       return { userId: user, hash, name, person };
     },
 
