@@ -4,7 +4,7 @@ import { STREAMS_PER_PERSON } from '../memo/bounds.ts';
 import { connectAnother, connectRedis } from '../node/redis.ts';
 import { connect, createTestApp, newId } from '../testing/app.ts';
 import { startFaultProxy } from '../testing/fault-proxy.ts';
-import { comeIn, connectTo, startOwnRedis } from '../testing/stage.ts';
+import { connectTo, createPerson, startOwnRedis } from '../testing/stage.ts';
 import { createChanges } from './changes.ts';
 import { createSessionStore } from './sessions.ts';
 
@@ -259,7 +259,7 @@ test('a stream continues while Redis cannot say whether its session has ended', 
   const own = await startOwnRedis();
   const sessions = createSessionStore(connectTo(own.url));
   const { app, redis } = createTestApp({ deps: { sessions } });
-  const { id, cookie } = await comeIn(connectTo(own.url));
+  const { id, cookie } = await createPerson(connectTo(own.url));
   const stream = readStream(await app.request('/memo/events', { headers: { Cookie: cookie } }));
   await stream.until(/^event: alive\n/);
   await own.current().kill();

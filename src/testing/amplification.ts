@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { BROWSER, HTMX, many, plant, plantTrash, type Stage, send } from './attack.ts';
 import { readCpu } from './process.ts';
-import { comeIn, type Person } from './stage.ts';
+import { createPerson, type Person } from './stage.ts';
 
 /** The largest answer to whatever is asked for, but for the whole list, which streams. */
 const ANSWER = 3_000_000; // bytes
@@ -116,7 +116,7 @@ type StoredMemo = typeof stored extends fc.Arbitrary<infer T> ? T : never;
 
 /** Somebody who has all that, and as much in the trash. */
 async function store({ redis }: Stage, { texts, count, pins, edited }: StoredMemo) {
-  const person = await comeIn(redis);
+  const person = await createPerson(redis);
   const all = many(count, (i) => toText(texts[i % texts.length]!));
   const isPinned = (id: number) => (id / 1000) % 100 < pins;
   const ids = await plant(redis, person, all, (id) => ({

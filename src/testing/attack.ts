@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { beforeAll, expect, onTestFinished } from 'vitest';
 import { type Server, startServer } from './server.ts';
-import { comeIn, connectTo, openRedis, type Person, startOwnRedis } from './stage.ts';
+import { connectTo, createPerson, openRedis, type Person, startOwnRedis } from './stage.ts';
 import type { Seen, Watch } from './watcher.ts';
 
 export type { Seen } from './watcher.ts';
@@ -66,7 +66,7 @@ const production = (redisUrl: string) => ({
 export async function setUp(env?: Record<string, string>): Promise<Stage> {
   const place = env || !shared ? await startOwn(env) : shared;
   const { redis } = place;
-  const [me, other] = [await comeIn(redis), await comeIn(redis)];
+  const [me, other] = [await createPerson(redis), await createPerson(redis)];
   await plant(
     redis,
     other,
@@ -650,7 +650,7 @@ export const denseTexts: Attack = {
   p99: 1000,
   async prepare({ redis, crowd }, size) {
     for (const [unit] of DENSE) {
-      const person = await comeIn(redis);
+      const person = await createPerson(redis);
       await plant(
         redis,
         person,
@@ -693,7 +693,7 @@ export const manyPeopleSearch: Attack = {
   p99: 1000,
   async prepare({ redis, crowd }, size) {
     const texts = many(size, (i) => `${i} ${'가나다라 '.repeat(200)}`);
-    crowd.push(...(await repeat(20, 20, () => comeIn(redis))));
+    crowd.push(...(await repeat(20, 20, () => createPerson(redis))));
     for (const person of crowd) await plant(redis, person, texts);
   },
   run: (stage) =>
@@ -716,7 +716,7 @@ export const peopleReadMuch: Attack = {
   sizes: [40, 300],
   p99: 1000,
   async prepare({ redis, crowd }, size) {
-    crowd.push(...(await repeat(size / 4, 10, () => comeIn(redis))));
+    crowd.push(...(await repeat(size / 4, 10, () => createPerson(redis))));
     const texts = many(30, (i) => `${i} ${'a'.repeat(19_990)}`);
     for (const person of crowd) await plant(redis, person, texts);
   },
@@ -922,7 +922,7 @@ export const compressedPages: Attack = {
   sizes: [8, 80],
   p99: 1000,
   async prepare({ redis, crowd }) {
-    crowd.push(...(await repeat(10, 10, () => comeIn(redis))));
+    crowd.push(...(await repeat(10, 10, () => createPerson(redis))));
     for (const person of crowd)
       await plant(
         redis,

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished } from 'vitest';
 import { findFreePort } from '../../scripts/redis.ts';
 import { type Server, startServer } from './server.ts';
-import { ask, comeIn, compare, connectTo, startOwnRedis, startWriters } from './stage.ts';
+import { ask, compare, connectTo, createPerson, startOwnRedis, startWriters } from './stage.ts';
 
 /** Between two rounds of requests, in ms: a fixed rate, whatever becomes of them. */
 const RATE = 25;
@@ -151,8 +151,8 @@ function startListener(url: string, { cookie }: { cookie: string }) {
 export async function expectRestartsUnseen(restarts: number, options: BalancerOptions) {
   const redis = await startOwnRedis();
   const admin = connectTo(redis.url);
-  const person = await comeIn(admin);
-  const readers = await Promise.all(Array.from({ length: 10 }, () => comeIn(admin)));
+  const person = await createPerson(admin);
+  const readers = await Promise.all(Array.from({ length: 10 }, () => createPerson(admin)));
   const ports = [await findFreePort(), await findFreePort()];
   const env = (port: number) => ({
     REDIS_URL: redis.url,

@@ -65,14 +65,14 @@ export function connectTo(url: string, options: RedisOptions = {}): Redis {
   return redis;
 }
 
-/** Somebody with a session. */
-export async function comeIn(redis: RedisClient, id = randomToken()) {
+/** Creates a person with a session, without a login. */
+export async function createPerson(redis: RedisClient, id = randomToken()) {
   const cookie = `userId=${await createSessionStore(redis).begin({ id, name: '김메모' })}`;
   const stored = async () =>
     (await redis.lrange(`user:${id}:memos`, 0, -1)).map((it) => JSON.parse(it).text as string);
   return { id, cookie, stored };
 }
-export type Person = Awaited<ReturnType<typeof comeIn>>;
+export type Person = Awaited<ReturnType<typeof createPerson>>;
 
 /** One request, its body as JSON unless it is a form; rejects when there is no answer in time. */
 export async function ask(

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { type Server, startServer } from '../server.ts';
-import { ask, comeIn, connectTo } from '../stage.ts';
+import { ask, connectTo, createPerson } from '../stage.ts';
 
 /** Sends bytes, and tells what comes back, and after how many seconds the server hangs up. */
 function open({ port }: Server, head: string, { reads = true } = {}) {
@@ -32,7 +32,7 @@ test('bodies that never end, answers that nobody reads and idle connections end'
 }, async () => {
   const server = await startServer();
   const redis = connectTo(inject('redisUrl'));
-  const me = await comeIn(redis);
+  const me = await createPerson(redis);
   const memo = (_: unknown, i: number) => `{"id":${i + 1},"text":"${'x'.repeat(20_000)}"}`;
   await redis.rpush(`user:${me.id}:memos`, ...Array.from({ length: 1000 }, memo));
 
@@ -83,7 +83,7 @@ test('bodies that never end, answers that nobody reads and idle connections end'
 test('a phone that takes 50 KB a second is not let go', { timeout: 180_000 }, async () => {
   const server = await startServer();
   const redis = connectTo(inject('redisUrl'));
-  const me = await comeIn(redis);
+  const me = await createPerson(redis);
   const memo = (_: unknown, i: number) => `{"id":${i + 1},"text":"${'x'.repeat(20_000)}"}`;
   await redis.rpush(`user:${me.id}:memos`, ...Array.from({ length: 1000 }, memo));
 

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { type Server, startServer } from '../server.ts';
-import { ask, comeIn, connectTo, navigate, type Person, startOwnRedis } from '../stage.ts';
+import { ask, connectTo, createPerson, navigate, type Person, startOwnRedis } from '../stage.ts';
 
 const [IDLE, STREAMS, LONG_MEMOS] = inject('thorough') ? [4_000, 10_000, 12] : [2_000, 1_000, 4];
 
@@ -80,7 +80,7 @@ test('thousands of idle and 200 slow connections are in nobody’s way, and end'
   timeout: 90_000,
 }, async () => {
   const { redis, server } = await prepare();
-  const me = await comeIn(redis);
+  const me = await createPerson(redis);
   for (let i = 0; i < 20; i++) await write(server.url, me, `먼저 ${i}`);
   const before = await readFootprint(server);
 
@@ -188,7 +188,7 @@ function makeOversized(cookie: string, id: number): [what: string, number, strin
 
 test('what is too large is refused, stores nothing, and the next request is served', async () => {
   const { redis, server } = await prepare();
-  const me = await comeIn(redis);
+  const me = await createPerson(redis);
   const { id } = JSON.parse((await write(server.url, me, '늘 있던 메모')).text);
   const before = await readAll(redis);
   for (const [what, status, head, body] of makeOversized(me.cookie, id)) {
@@ -200,8 +200,8 @@ test('what is too large is refused, stores nothing, and the next request is serv
 
 test('many large bodies at once do not keep others waiting', async () => {
   const { redis, server } = await prepare();
-  const other = await comeIn(redis);
-  const people = await Promise.all(Array.from({ length: 10 }, () => comeIn(redis)));
+  const other = await createPerson(redis);
+  const people = await Promise.all(Array.from({ length: 10 }, () => createPerson(redis)));
   const sendings = people.flatMap(({ cookie }) =>
     makeOversized(cookie, 1)
       .filter(([, status, , body]) => body && status !== 431)
@@ -230,7 +230,7 @@ test('many large bodies at once do not keep others waiting', async () => {
 
 test('requests in a row are answered in order, then nonsense ends the connection', async () => {
   const { redis, server } = await prepare();
-  const me = await comeIn(redis);
+  const me = await createPerson(redis);
   // As many as one connection may have unanswered.
   const texts = many(8, (i) => `memo ${i}`);
   const line = openLine(server.port);
@@ -268,7 +268,7 @@ test('requests in a row are answered in order, then nonsense ends the connection
 
 test('of a thousand streams of one person the newest 20 are left, and hear of changes', async () => {
   const { redis, server } = await prepare();
-  const [me, other] = [await comeIn(redis), await comeIn(redis)];
+  const [me, other] = [await createPerson(redis), await createPerson(redis)];
   const listen = async (person: Person) => {
     const line = openLine(server.port);
     line.socket.write(
@@ -282,7 +282,7 @@ test('of a thousand streams of one person the newest 20 are left, and hear of ch
   };
   const heard = ({ said }: Line) => said.split('event: changed').length - 1;
   // What a server takes for anybody's requests is not the streams'.
-  const third = await comeIn(redis);
+  const third = await createPerson(redis);
   for (let i = 0; i < 300; i++) await write(server.url, third, `글 ${i}`);
   const before = await readFootprint(server);
   const theirs = await listen(other);
@@ -321,14 +321,16 @@ test('of a thousand streams of one person the newest 20 are left, and hear of ch
 test('a flood of logins from one address has its share of all processes, others theirs', async () => {
   const { redis, server, url } = await prepare({ TRUST_PROXY: '1', LOGINS_PER_MINUTE: '' });
   const second = await startServer({ REDIS_URL: url, TRUST_PROXY: '1', LOGINS_PER_MINUTE: '' });
-  const logIn = (at: Server, address: string) =>
+  const startLogin = (at: Server, address: string) =>
     navigate(`${at.url}/login`, { 'X-Forwarded-For': address });
   const start = performance.now();
   const flood = [];
   for (let i = 0; i < 20; i++) {
-    const some = Array.from({ length: 20 }, (_, n) => logIn(n % 2 ? server : second, '192.0.2.1'));
+    const some = Array.from({ length: 20 }, (_, n) =>
+      startLogin(n % 2 ? server : second, '192.0.2.1'),
+    );
     flood.push(...(await Promise.all(some)));
-    expect((await logIn(second, `198.51.100.${i}`)).status).toBe(302);
+    expect((await startLogin(second, `198.51.100.${i}`)).status).toBe(302);
   }
   // Half of a minute's at once, and one more every three seconds.
   const earned = Math.floor((performance.now() - start) / 3000);
@@ -353,7 +355,7 @@ test('a flood of logins from one address has its share of all processes, others 
 test('a flood of writes of one person has its share of all processes, others theirs', async () => {
   const { redis, server, url } = await prepare({ WRITES_PER_MINUTE: '' });
   const second = await startServer({ REDIS_URL: url, WRITES_PER_MINUTE: '' });
-  const [me, other] = [await comeIn(redis), await comeIn(redis)];
+  const [me, other] = [await createPerson(redis), await createPerson(redis)];
   const keys = [...(await readAll(redis)).keys()];
   const start = performance.now();
   const flood = [];
@@ -396,9 +398,9 @@ const LONG = [
 
 test('texts that are slow to show and to search are both, and others are served meanwhile', async () => {
   const { redis, server } = await prepare();
-  const other = await comeIn(redis);
+  const other = await createPerson(redis);
   for (const unit of LONG) {
-    const me = await comeIn(redis);
+    const me = await createPerson(redis);
     const text = `x${unit.repeat(Math.floor(19_998 / [...unit].length))}x`;
     for (let i = 0; i < LONG_MEMOS; i++) {
       expect((await write(server.url, me, text)).status).toBe(201);

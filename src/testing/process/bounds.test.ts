@@ -26,7 +26,7 @@ import {
   watch,
   withstand,
 } from '../attack.ts';
-import { comeIn, connectTo } from '../stage.ts';
+import { connectTo, createPerson } from '../stage.ts';
 
 shareServer();
 
@@ -422,7 +422,7 @@ async function sessionsOf(stage: attack.Stage, person = stage.me) {
 test('a person has fifty sessions: one more ends the least used', async () => {
   const stage = await setUp();
   const people = [];
-  for (let i = 0; i < 60; i++) people.push(await comeIn(stage.redis, stage.me.id));
+  for (let i = 0; i < 60; i++) people.push(await createPerson(stage.redis, stage.me.id));
   const open: boolean[] = [];
   for (const person of people) {
     open.push((await send(stage, '/memo?limit=1', { person })).status === 200);
@@ -436,7 +436,7 @@ test('thousands of sessions that somebody has are a page, and fifty after the ne
   const { stage, answers } = await withstand(attack.manySessions);
   expect(statuses(answers)).toEqual([200]);
   for (const { bytes } of answers) expect(bytes).toBeLessThan(PAGE);
-  const again = await comeIn(stage.redis, stage.me.id);
+  const again = await createPerson(stage.redis, stage.me.id);
   expect((await sessionsOf(stage, again)).length).toBeLessThanOrEqual(50);
 });
 

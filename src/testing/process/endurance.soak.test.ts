@@ -6,9 +6,9 @@ import { type Fault, startFaultProxy } from '../fault-proxy.ts';
 import { startServer } from '../server.ts';
 import {
   ask,
-  comeIn,
   compare,
   connectTo,
+  createPerson,
   expectReady,
   measure,
   type Person,
@@ -77,9 +77,9 @@ test('nothing is lost and nothing grows', { timeout: (MINUTES + 3) * MINUTE }, a
   const end = performance.now() + MINUTES * MINUTE;
   const isOver = () => performance.now() > end;
 
-  const writer = await comeIn(admin);
+  const writer = await createPerson(admin);
   const writers = startWriters([url], writer, 4, 50);
-  const people = await Promise.all(Array.from({ length: ACTORS }, () => comeIn(admin)));
+  const people = await Promise.all(Array.from({ length: ACTORS }, () => createPerson(admin)));
   const kinds = new Map<string, number>();
   const acting = people.map(async (person) => {
     const seen: number[] = [];

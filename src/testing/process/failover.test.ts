@@ -10,9 +10,9 @@ import { startFaultProxy } from '../fault-proxy.ts';
 import { startServer } from '../server.ts';
 import {
   ask,
-  comeIn,
   compare,
   connectTo,
+  createPerson,
   expectReady,
   navigate,
   type Person,
@@ -158,7 +158,7 @@ test('three sentinels put a replica into the place of a primary that was killed'
   const server = await startServer({ REDIS_URL: `redis+sentinel://${auth}${hosts}/memo` });
   const url = `http://127.0.0.1:${server.port}`;
   await expectReady(url);
-  const person = await comeIn(admin);
+  const person = await createPerson(admin);
   const writers = startWriters([url], person);
   const gap = watchGaps(writers.tally);
   await expect
@@ -193,7 +193,7 @@ test('a failover that is told while the server asks who is primary does not end 
   });
   const url = `http://127.0.0.1:${server.port}`;
   await expectReady(url);
-  const person = await comeIn(admin);
+  const person = await createPerson(admin);
   const page = await openPage(url, person);
 
   const hearer = sentinel.duplicate();
@@ -359,7 +359,7 @@ async function useEverything(url: string, person: Person, redis: Cluster): Promi
   expect(await redis.smembers(`user:${person.id}:pins`)).toEqual([String(id)]);
   expect(await person.stored()).toEqual(['- [x] 더 새 글']);
 
-  const others = [await comeIn(redis, person.id), await comeIn(redis, person.id)];
+  const others = [await createPerson(redis, person.id), await createPerson(redis, person.id)];
   const { text } = await send(200, 'GET', '/sessions');
   const [, session] = /sessions\/([0-9a-f]{16})\/end/.exec(text)!;
   await post(`/sessions/${session}/end`, {});
@@ -371,7 +371,7 @@ async function useEverything(url: string, person: Person, redis: Cluster): Promi
   const leave = { method: 'POST', body: new URLSearchParams() };
   expect((await ask(`${url}/logout`, last, leave)).status).toBe(303);
   expect((await ask(`${url}/memo`, last)).status).toBe(401);
-  const gone = await comeIn(redis);
+  const gone = await createPerson(redis);
   expect((await ask(`${url}/sessions/end`, gone, leave)).status).toBe(303);
   expect((await ask(`${url}/memo`, gone)).status).toBe(401);
   expect(await redis.exists(`user:${gone.id}:sessions`)).toBe(0);
@@ -396,7 +396,7 @@ test('in a cluster every route works, a primary may die, slots may move, and new
   // People whose keys lie on different nodes.
   const admin = connectToCluster(nodes);
   const people = [];
-  for (let i = 0; i < 6; i++) people.push(await comeIn(admin));
+  for (let i = 0; i < 6; i++) people.push(await createPerson(admin));
   for (const person of people) await useEverything(url, person, admin);
 
   // Somebody writes while the slot of their memos moves to another node.
@@ -458,7 +458,7 @@ test('in a cluster every route works, a primary may die, slots may move, and new
   let channel: string;
   let channelSlot: number;
   do {
-    hearer = await comeIn(admin);
+    hearer = await createPerson(admin);
     channel = `user:${hearer.id}:changes`;
     channelSlot = Number(await clients[0]!.cluster('KEYSLOT', channel));
   } while (channelSlot === slot || primaryOf(channelSlot) !== node);

@@ -10,9 +10,9 @@ import { type Fault, startFaultProxy } from '../fault-proxy.ts';
 import { startServer } from '../server.ts';
 import {
   ask,
-  comeIn,
   compare,
   connectTo,
+  createPerson,
   expectReady,
   makeFolder,
   measure,
@@ -39,7 +39,7 @@ async function startStage(config: Record<string, string> = {}, folder?: string) 
   const url = redis.url.replace(`:${redis.port}`, `:${wire.port}`);
   const server = await startServer({ REDIS_URL: url });
   const admin = connectTo(redis.url);
-  const person = await comeIn(admin);
+  const person = await createPerson(admin);
   const at = (path: string) => `http://127.0.0.1:${server.port}${path}`;
   return { redis, wire, server, admin, person, at };
 }
@@ -93,7 +93,7 @@ describe('killed at any moment, with writers that do not give up,', { timeout: 1
   test('the server loses, doubles and disorders nothing', async () => {
     const redis = await startOwnRedis();
     const admin = connectTo(redis.url);
-    const person = await comeIn(admin);
+    const person = await createPerson(admin);
     const env = { REDIS_URL: redis.url, PORT: String(await findFreePort()) };
     let server = await startServer(env);
     const writers = startWriters([`http://127.0.0.1:${env.PORT}`], person);

@@ -9,9 +9,9 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { startNaverStandIn } from '../../../scripts/naver.ts';
 import { findFreePort, type PrivateRedis, startRedis } from '../../../scripts/redis.ts';
-import { createSessionStore, randomToken } from '../../store/sessions.ts';
+import { randomToken } from '../../store/sessions.ts';
 import { type Server, spawnServer, startServer } from '../server.ts';
-import { logInWithNaver } from '../stage.ts';
+import { createPerson, logInWithNaver } from '../stage.ts';
 
 const HTML = { Accept: 'text/html' };
 const JSON_ONLY = { Accept: 'application/json' };
@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 /** A Redis that a test may stop, fill and freeze. */
-async function startOwnRedis(options: { port?: number; password?: string } = {}) {
+async function startFileRedis(options: { port?: number; password?: string } = {}) {
   const dir = await mkdtemp(join(tmpdir(), 'memo-server-'));
   const redis = await startRedis({ dir, ...options });
   endings.push(async () => {
@@ -36,7 +36,7 @@ async function startOwnRedis(options: { port?: number; password?: string } = {})
 }
 
 /** A server until the end of the file. */
-async function startOwnServer(env: Record<string, string>): Promise<Server> {
+async function startFileServer(env: Record<string, string>): Promise<Server> {
   const server = await startServer(env);
   endings.push(() => server.stop('SIGKILL'));
   return server;
@@ -50,17 +50,16 @@ function connect(url: string): Redis {
   return redis;
 }
 
-const ask = (server: Server, path: string, init: RequestInit = {}) =>
+const fetchFrom = (server: Server, path: string, init: RequestInit = {}) =>
   fetch(`http://127.0.0.1:${server.port}${path}`, { redirect: 'manual', ...init });
 
-const statusOf = async (server: Server, path: string) => (await ask(server, path)).status;
+const statusOf = async (server: Server, path: string) => (await fetchFrom(server, path)).status;
 
 /** Somebody who is logged in at a server, with what they do there. */
-async function logIn(server: Server, redis: Redis, id = randomToken()) {
-  const token = await createSessionStore(redis).begin({ id, name: '김메모' });
-  const cookie = `userId=${token}`;
+async function createClient(server: Server, redis: Redis, id = randomToken()) {
+  const { cookie, stored } = await createPerson(redis, id);
   const send = (method: string, path: string, body?: object) =>
-    ask(server, path, {
+    fetchFrom(server, path, {
       method,
       headers: {
         ...JSON_ONLY,
@@ -72,19 +71,17 @@ async function logIn(server: Server, redis: Redis, id = randomToken()) {
   return {
     id,
     cookie,
-    token,
     send,
-    readPage: (path = '/') => ask(server, path, { headers: { ...HTML, Cookie: cookie } }),
-    list: () => ask(server, '/memo', { headers: { ...JSON_ONLY, Cookie: cookie } }),
+    readPage: (path = '/') => fetchFrom(server, path, { headers: { ...HTML, Cookie: cookie } }),
+    list: () => fetchFrom(server, '/memo', { headers: { ...JSON_ONLY, Cookie: cookie } }),
     write: (text: string) => send('POST', '/memo', { text }),
     writeForm: (text: string, key = 'the-key') =>
-      ask(server, '/memo', {
+      fetchFrom(server, '/memo', {
         method: 'POST',
         headers: { ...HTML, Cookie: cookie },
         body: new URLSearchParams({ text, key }),
       }),
-    stored: async () =>
-      (await redis.lrange(`user:${id}:memos`, 0, -1)).map((memo) => JSON.parse(memo).text),
+    stored,
     /** all that there is of their memos */
     everything: () =>
       Promise.all([
@@ -95,7 +92,7 @@ async function logIn(server: Server, redis: Redis, id = randomToken()) {
   };
 }
 
-type Person = Awaited<ReturnType<typeof logIn>>;
+type Person = Awaited<ReturnType<typeof createClient>>;
 
 /** Everything that needs Redis answers 503 within 3 seconds, in the form of whoever asks. */
 async function expectUnavailable(server: Server, person: Person) {
@@ -111,8 +108,8 @@ async function expectUnavailable(server: Server, person: Person) {
     timed(person.list()),
     timed(person.write('지금은 안 되는 메모')),
     timed(person.writeForm('지금 쓰던 글')),
-    timed(ask(server, '/readyz')),
-    timed(ask(server, '/healthz')),
+    timed(fetchFrom(server, '/readyz')),
+    timed(fetchFrom(server, '/healthz')),
   ]);
 
   expect(page.status).toBe(503);
@@ -223,12 +220,12 @@ describe('the log', () => {
 
   test('has one line of JSON for each request, with the path and without the query', async () => {
     const server = await startServer();
-    await ask(server, '/?secret=1');
-    await ask(server, '/memo?limit=5');
-    await ask(server, '/nowhere', { method: 'POST' });
-    await ask(server, '/healthz'); // asked all day long: not logged
-    await ask(server, '/readyz');
-    await ask(server, '/assets/app.js');
+    await fetchFrom(server, '/?secret=1');
+    await fetchFrom(server, '/memo?limit=5');
+    await fetchFrom(server, '/nowhere', { method: 'POST' });
+    await fetchFrom(server, '/healthz'); // asked all day long: not logged
+    await fetchFrom(server, '/readyz');
+    await fetchFrom(server, '/assets/app.js');
     const requests = () => server.lines.filter((line) => line.includes('"msg":"request"'));
     await until(4, () => requests().length);
     const parsed = requests().map((line) => JSON.parse(line));
@@ -249,7 +246,7 @@ describe('the log', () => {
   });
 
   test('has no secret and nothing of what people write, whatever happens', async () => {
-    const redis = await startOwnRedis();
+    const redis = await startFileRedis();
     const admin = connect(redis.url);
     const port = await findFreePort();
     const naver = await startNaverStandIn({
@@ -275,14 +272,16 @@ describe('the log', () => {
     const [user] = (await admin.keys('user:*')).filter((key) => !/:sessions$/.test(key));
 
     const post = (headers: Record<string, string>, body: string) =>
-      ask(server, '/memo', { method: 'POST', headers: { Cookie: cookie, ...headers }, body });
+      fetchFrom(server, '/memo', { method: 'POST', headers: { Cookie: cookie, ...headers }, body });
     const json = { 'Content-Type': 'application/json' };
     const form = { 'Content-Type': 'application/x-www-form-urlencoded', ...HTML };
     const text = '아무도모를내용';
     expect((await post(json, JSON.stringify({ text }))).status).toBe(201);
     expect((await post(form, `text=${encodeURIComponent(text)}`)).status).toBe(303);
     expect((await post(json, `{"text":"${text}`)).status).toBe(400);
-    expect((await ask(server, `/?q=${text}`, { headers: { Cookie: cookie } })).status).toBe(200);
+    expect((await fetchFrom(server, `/?q=${text}`, { headers: { Cookie: cookie } })).status).toBe(
+      200,
+    );
     // Paths that are refused, in forms where the query is easily taken for a part of the path.
     for (const target of [`//?code=${code}`, `http://x/oauth2?code=${code}&state=${state}`]) {
       expect(await sendRaw(server.port, `GET ${target} HTTP/1.1\r\nHost: x\r\n`)).toMatch(/ 400 /);
@@ -330,8 +329,8 @@ describe('requests that no browser makes', () => {
   let person: Person;
 
   beforeAll(async () => {
-    server = await startOwnServer({});
-    person = await logIn(server, connect(inject('redisUrl')));
+    server = await startFileServer({});
+    person = await createClient(server, connect(inject('redisUrl')));
     await person.write('보이면 안 되는 메모');
   });
 
@@ -440,13 +439,13 @@ describe('requests that no browser makes', () => {
 });
 
 test('a Redis that may delete memos is served, with an error in the log and a warning at /readyz', async () => {
-  const redis = await startOwnRedis();
+  const redis = await startFileRedis();
   const admin = connect(redis.url);
   await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
   const server = await startServer({ REDIS_URL: redis.url });
   const { level, msg } = JSON.parse(await server.line(/may delete memos/));
   expect(level).toBe(50);
-  const ready = () => ask(server, '/readyz').then(textOf);
+  const ready = () => fetchFrom(server, '/readyz').then(textOf);
   expect(await ready()).toEqual({ status: 200, body: `ready\nwarning: ${msg}\n` });
 
   // The operator does as it says, and the next connection finds it done.
@@ -510,10 +509,10 @@ describe.concurrent('with a Redis of its own, the server', () => {
 
   /** A server, its Redis, and somebody with one memo. */
   async function prepare(): Promise<Stage> {
-    const redis = await startOwnRedis();
-    const server = await startOwnServer({ REDIS_URL: redis.url });
+    const redis = await startFileRedis();
+    const server = await startFileServer({ REDIS_URL: redis.url });
     const admin = connect(redis.url);
-    const person = await logIn(server, admin);
+    const person = await createClient(server, admin);
     expect((await person.write('늘 있던 메모')).status).toBe(201);
     return { redis, admin, server, person };
   }
@@ -527,13 +526,13 @@ describe.concurrent('with a Redis of its own, the server', () => {
   beforeAll(async () => {
     const prepareEarly = async () => {
       const [port, password] = [await findFreePort(), randomToken()];
-      const server = await startOwnServer({ REDIS_URL: `redis://:${password}@127.0.0.1:${port}` });
+      const server = await startFileServer({ REDIS_URL: `redis://:${password}@127.0.0.1:${port}` });
       early = { server, port, password };
     };
     const prepareLocked = async () => {
-      const redis = await startOwnRedis();
+      const redis = await startFileRedis();
       const url = `redis://:wrong-password@127.0.0.1:${redis.port}`;
-      const server = await startOwnServer({ REDIS_URL: url });
+      const server = await startFileServer({ REDIS_URL: url });
       locked = { redis, server };
     };
     // A few at a time: a machine that is busy with starting is too slow for what is started.
@@ -550,14 +549,16 @@ describe.concurrent('with a Redis of its own, the server', () => {
     const line = await server.line(/Redis cannot be used/);
     expect(JSON.parse(line)).toMatchObject({ redis: `127.0.0.1:${port}`, reason: 'ECONNREFUSED' });
 
-    const nobody = await ask(server, '/', { headers: HTML });
+    const nobody = await fetchFrom(server, '/', { headers: HTML });
     expect(nobody.status).toBe(200); // the invitation needs no Redis
     const somebody = { headers: { Cookie: `userId=${randomToken()}` } };
-    const page = await ask(server, '/', { headers: { ...HTML, ...somebody.headers } });
+    const page = await fetchFrom(server, '/', { headers: { ...HTML, ...somebody.headers } });
     expect(page.status).toBe(503);
     expect(await page.text()).toContain('지금은 저장소에 연결할 수 없습니다');
     expect(page.headers.get('Retry-After')).toMatch(/^[1-9]\d*$/);
-    const memos = await ask(server, '/memo', { headers: { ...JSON_ONLY, ...somebody.headers } });
+    const memos = await fetchFrom(server, '/memo', {
+      headers: { ...JSON_ONLY, ...somebody.headers },
+    });
     expect(memos.status).toBe(503);
     expect(memos.headers.get('Content-Type')).toBe('application/problem+json');
     expect(memos.headers.get('Retry-After')).toMatch(/^[1-9]\d*$/);
@@ -567,10 +568,10 @@ describe.concurrent('with a Redis of its own, the server', () => {
     // One line for the whole time, not one for each attempt.
     expect(server.lines.filter((it) => it.includes('cannot be used'))).toEqual([line]);
 
-    const redis = await startOwnRedis({ port, password });
+    const redis = await startFileRedis({ port, password });
     await expectReady(server);
     await server.line(/Redis is connected/);
-    await expectWorking(server, await logIn(server, connect(redis.url)));
+    await expectWorking(server, await createClient(server, connect(redis.url)));
   });
 
   test('says that the password is wrong, and not which', async () => {
@@ -578,7 +579,7 @@ describe.concurrent('with a Redis of its own, the server', () => {
     const line = JSON.parse(await server.line(/Redis cannot be used/));
     expect(line.reason).toMatch(/WRONGPASS|password/i);
     expect(server.lines.join()).not.toContain('wrong-password');
-    const person = await logIn(server, connect(redis.url));
+    const person = await createClient(server, connect(redis.url));
     await expectUnavailable(server, person);
 
     // The operator changes it to the one that the server has.
@@ -652,7 +653,7 @@ describe.concurrent('with a Redis of its own, the server', () => {
 
   test('goes on reading beside refused writes and sessions that cannot be prolonged', async () => {
     const { admin, person, server } = stages.get('readOnlyTouch')!;
-    const other = await logIn(server, admin, person.id);
+    const other = await createClient(server, admin, person.id);
     // Two hours ago it was used last, so the next use would put its end off.
     const sessions = await admin.keys('session:*');
     expect(sessions).toHaveLength(2);
@@ -766,7 +767,7 @@ describe.concurrent('with a Redis of its own, the server', () => {
   test('sends the answers that it has begun to their ends, however slowly they are read', async () => {
     const server = await startServer({ SHUTDOWN_DELAY: '0' });
     const redis = connect(inject('redisUrl'));
-    const { cookie, id } = await logIn(server, redis);
+    const { cookie, id } = await createClient(server, redis);
     const memo = (_: unknown, i: number) => `{"id":${i + 1},"text":"${'x'.repeat(20_000)}"}`;
     await redis.rpush(`user:${id}:memos`, ...Array.from({ length: 1000 }, memo));
     const request = http.get({ port: server.port, path: '/memo', headers: { Cookie: cookie } });
@@ -774,7 +775,7 @@ describe.concurrent('with a Redis of its own, the server', () => {
     answer.pause();
     server.child.kill('SIGTERM');
     await until(false, async () =>
-      ask(server, '/healthz').then(
+      fetchFrom(server, '/healthz').then(
         () => true,
         () => false,
       ),
@@ -808,7 +809,7 @@ describe.concurrent('with a Redis of its own, the server', () => {
     });
     writing.write(body.slice(0, 10));
     const written = once(writing, 'response');
-    expect((await ask(server, '/')).headers.get('Connection')).not.toBe('close');
+    expect((await fetchFrom(server, '/')).headers.get('Connection')).not.toBe('close');
 
     const start = performance.now();
     const seconds = () => (performance.now() - start) / 1000;
