@@ -27,6 +27,7 @@ const THOROUGH = [
   'src/store/memos.model.test.ts',
   'src/store/memos.scale.test.ts',
   'src/store/sessions.test.ts',
+  'src/testing/browser/accessible.test.ts',
   'src/testing/process/abuse.test.ts',
   'src/testing/process/faults.test.ts',
 ];
@@ -81,7 +82,7 @@ const projects = [
 const soak = project({
   name: 'soak',
   include: [SOAK, ...THOROUGH],
-  globalSetup: startServers,
+  globalSetup: startBrowsers,
   maxWorkers: 1, // they measure, and need a quiet machine
   testTimeout: 120_000,
 });

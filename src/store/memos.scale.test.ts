@@ -64,9 +64,8 @@ describe('no operation is slow on', () => {
       }
       expect(await redis.llen(KEY)).toBe(count);
       // Pinned memos at all positions of the list.
-      for (let i = 0; i < 90; i++) {
-        await store.edit(USER, FIRST + Math.floor((i * count) / 90), { pin: true });
-      }
+      const pins = new Set(Array.from({ length: 90 }, (_, i) => Math.floor((i * count) / 90)));
+      for (const place of pins) await store.edit(USER, FIRST + place, { pin: true });
       expect((await store.pinned(USER)).length).toBeGreaterThan(0);
       // Long memos are read a few at a time.
       const [handled] = (await redis.memos(KEY, 'find', ...ids, ...ids, ...ids)) as [

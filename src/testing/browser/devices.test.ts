@@ -46,40 +46,40 @@ const mark = (field: Locator) =>
 const isMarked = (field: Locator) =>
   field.evaluate((element) => (element as HTMLElement & { marked?: boolean }).marked === true);
 
-describe.each(['under /memo', 'behind a proxy that strips /memo'] as Place[])('%s', (place) => {
-  test('what is done on one device appears on the other', async () => {
-    const { world, laptop, phone, both, step } = await comeInTwice(place);
-    const see = async (...texts: string[]) => {
-      for (const page of both) await soon(() => memosOn(page)).toEqual(texts);
-    };
-    await step('a new memo', async () => {
-      await write(phone, '전화기에서 쓴 글');
-      await see('전화기에서 쓴 글');
-      await write(laptop, '- [ ] 노트북에서 쓴 글');
-      await see('\n노트북에서 쓴 글'.trim(), '전화기에서 쓴 글');
-    });
-    await step('an edit, a pin, a tick', async () => {
-      await openEditor(laptop, '전화기에서');
-      await editor(laptop).fill('노트북에서 고친 글');
-      await saver(editor(laptop)).click();
-      await see('노트북에서 쓴 글', '노트북에서 고친 글');
-      await cardButton(phone, '고친 글', '고정').click();
-      for (const page of both) {
-        await soon(() => memosOn(pinned(page))).toEqual(['노트북에서 고친 글']);
-      }
-      await phone.getByRole('checkbox').click();
-      await laptop.getByRole('checkbox', { checked: true }).waitFor();
-    });
-    await step('a deletion, and its undoing', async () => {
-      await cardButton(phone, '쓴 글', '삭제').click();
-      await see('노트북에서 고친 글');
-      expect(await laptop.getByText('메모를 삭제했습니다.').count()).toBe(0);
-      await button(phone, '되돌리기').click();
-      await see('노트북에서 고친 글', '노트북에서 쓴 글');
-    });
-    await step('and Redis holds it once', async () => {
-      expect(await world.texts()).toEqual(['- [x] 노트북에서 쓴 글', '노트북에서 고친 글']);
-    });
+test('what is done on one device appears on the other', async () => {
+  const { world, laptop, phone, both, step } = await comeInTwice(
+    'behind a proxy that strips /memo',
+  );
+  const see = async (...texts: string[]) => {
+    for (const page of both) await soon(() => memosOn(page)).toEqual(texts);
+  };
+  await step('a new memo', async () => {
+    await write(phone, '전화기에서 쓴 글');
+    await see('전화기에서 쓴 글');
+    await write(laptop, '- [ ] 노트북에서 쓴 글');
+    await see('\n노트북에서 쓴 글'.trim(), '전화기에서 쓴 글');
+  });
+  await step('an edit, a pin, a tick', async () => {
+    await openEditor(laptop, '전화기에서');
+    await editor(laptop).fill('노트북에서 고친 글');
+    await saver(editor(laptop)).click();
+    await see('노트북에서 쓴 글', '노트북에서 고친 글');
+    await cardButton(phone, '고친 글', '고정').click();
+    for (const page of both) {
+      await soon(() => memosOn(pinned(page))).toEqual(['노트북에서 고친 글']);
+    }
+    await phone.getByRole('checkbox').click();
+    await laptop.getByRole('checkbox', { checked: true }).waitFor();
+  });
+  await step('a deletion, and its undoing', async () => {
+    await cardButton(phone, '쓴 글', '삭제').click();
+    await see('노트북에서 고친 글');
+    expect(await laptop.getByText('메모를 삭제했습니다.').count()).toBe(0);
+    await button(phone, '되돌리기').click();
+    await see('노트북에서 고친 글', '노트북에서 쓴 글');
+  });
+  await step('and Redis holds it once', async () => {
+    expect(await world.texts()).toEqual(['- [x] 노트북에서 쓴 글', '노트북에서 고친 글']);
   });
 });
 

@@ -71,14 +71,16 @@ test('both write, before, between and after each other, and both see everything 
   expect(await old.read()).toEqual([...all.slice(0, 6), '하나!']);
 });
 
-test('each greets by the name that the other saved', async () => {
+test('memo.py greets by the name of the last login, also of one here', async () => {
   const { redis, sessions, logIn } = createTestApp();
   const me = await logIn(undefined, '김메모');
   const old = memoPy(redis, me.id);
   expect(await old.name()).toBe('김메모');
   await old.saveUser('이초롱');
-  expect(await (await me.request('/')).text()).toContain('이초롱님의 메모');
+  // A session keeps the name of its own login.
+  expect(await (await me.request('/')).text()).toContain('김메모님의 메모');
   await sessions.begin({ id: me.id, name: '박하늘' });
+  expect(await old.name()).toBe('박하늘');
   expect(await redis.get(`user:${me.id}`)).toBe(`{"id":"${me.id}","name":"박하늘"}`);
 });
 
