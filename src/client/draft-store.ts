@@ -9,7 +9,7 @@
 export interface Draft {
   text: string;
   /** of an edit */
-  version?: string | undefined;
+  version?: string;
   /** when it was kept, in ms */
   at: number;
 }

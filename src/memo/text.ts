@@ -7,7 +7,7 @@ export type Token =
 
 export interface Line {
   /** whether the task is done; undefined: the line is no task */
-  done?: boolean | undefined;
+  done?: boolean;
   /** index in the text at which the tokens begin, in UTF-16 code units */
   start: number;
   /** can be iterated once */

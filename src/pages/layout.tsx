@@ -124,7 +124,7 @@ function ReadersBody(props: PropsWithChildren<LayoutProps & { reader: Reader }>)
 }
 
 /** Searches when it is submitted, and with the script while the person types. */
-export function SearchForm({ page, q }: { page: StaticContext; q?: string | undefined }) {
+export function SearchForm({ page, q }: { page: StaticContext; q?: string }) {
   const { t } = page;
   return (
     <search>

@@ -66,7 +66,7 @@ export function ListQueryFields({ query }: { query: ListQuery }) {
 }
 
 /** The query string of a list query. */
-export function queryString(query: ListQuery & { deleted?: number | undefined }): string {
+export function queryString(query: ListQuery & { deleted?: number }): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
   const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
   return search.size > 0 ? `?${search}` : '';
@@ -75,7 +75,7 @@ export function queryString(query: ListQuery & { deleted?: number | undefined })
 /** The address of the page with this list query. */
 export function pageHref(
   page: Pick<PageContext, 'prefix'>,
-  query: ListQuery & { deleted?: number | undefined },
+  query: ListQuery & { deleted?: number },
 ): string {
   return `${page.prefix}/${queryString(query)}`;
 }

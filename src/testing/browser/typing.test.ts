@@ -450,36 +450,40 @@ describe('the keys', () => {
   });
 });
 
-test('a memo that fails while a syllable is composed is sent again with the whole syllable, once', async () => {
-  const { world, page, forgive } = await comeIn('under /memo');
-  forgive(/ERR_CONNECTION_FAILED/);
-  const input = await takeInputMethod(page);
-  let fail = () => {};
-  const held = new Promise<void>((resolve) => {
-    fail = resolve;
-  });
-  let posts = 0;
-  await page.route(`${world.page}memo`, async (route) => {
-    if (++posts > 1) return route.continue();
-    await held;
-    await route.abort('connectionfailed');
-  });
-  await composer(page).fill('첫째');
-  await page.keyboard.press('Control+Enter');
-  await soon(() => posts).toBe(1);
-  await input.compose('다');
-  fail();
-  await soon(() => page.locator('#notice').textContent()).toMatch(/아직 저장하지 못했습니다/);
-  // The network is back in the middle of the syllable.
-  await page.evaluate(() => dispatchEvent(new Event('online')));
-  await input.compose('달');
-  expect(posts).toBe(1);
-  await input.commit('닭');
-  await page.evaluate(() => dispatchEvent(new Event('online')));
-  await soon(() => world.texts()).toEqual(['첫째닭']);
-  await soon(() => composer(page).inputValue()).toBe('');
-  const drafts = () =>
-    page.evaluate(() => Object.values(localStorage).filter((it) => it.includes('첫째')));
-  await soon(drafts).toEqual([]);
-  expect(posts).toBe(2);
-});
+test.each([
+  ['the network is back', 1, () => dispatchEvent(new Event('online'))],
+  ['Save is pressed', 2, () => document.querySelector<HTMLFormElement>('#new')!.requestSubmit()],
+])(
+  'a memo that fails in the middle of a syllable is saved once, whole, if %s then',
+  async (_, sent, act) => {
+    const { world, page, forgive } = await comeIn('under /memo');
+    forgive(/ERR_CONNECTION_FAILED/);
+    const input = await takeInputMethod(page);
+    let fail = () => {};
+    const held = new Promise<void>((resolve) => {
+      fail = resolve;
+    });
+    let posts = 0;
+    await page.route(`${world.page}memo`, async (route) => {
+      if (++posts > 1) return route.continue();
+      await held;
+      await route.abort('connectionfailed');
+    });
+    await composer(page).fill('첫째');
+    await page.keyboard.press('Control+Enter');
+    await soon(() => posts).toBe(1);
+    await input.compose('다');
+    fail();
+    await soon(() => page.locator('#notice').textContent()).toMatch(/아직 저장하지 못했습니다/);
+    await page.evaluate(act);
+    await soon(() => posts).toBe(sent);
+    await input.commit(sent === 1 ? '닭' : '다');
+    await page.evaluate(() => dispatchEvent(new Event('online')));
+    await soon(() => world.texts()).toEqual([sent === 1 ? '첫째닭' : '첫째다']);
+    await soon(() => composer(page).inputValue()).toBe('');
+    const drafts = () =>
+      page.evaluate(() => Object.values(localStorage).filter((it) => it.includes('첫째')));
+    await soon(drafts).toEqual([]);
+    expect(posts).toBe(2);
+  },
+);
