@@ -32,8 +32,9 @@ export function memoRoutes(
   home: HomePages,
 ) {
   const app = new Hono<Env>();
+  app.use('/:id?', readBody({ sessions, limit: TEXT_BODY_BYTES }));
+  app.use('/:id/:action', readBody({ sessions }));
   app.use(
-    readBody({ sessions, limit: TEXT_BODY_BYTES }),
     requireSession(config),
     requireSamePerson(),
     limitWrites(limiter, config),
