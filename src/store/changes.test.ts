@@ -13,6 +13,7 @@ function readStream(response: Response) {
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
   return {
+    /** Reads until it matches. A `changed` of a connection that has just become ready may come before. */
     async until(pattern: RegExp): Promise<void> {
       while (!pattern.test(text)) {
         const { done, value } = await reader.read();
@@ -35,7 +36,7 @@ test('every change notifies all pages of the person, whichever process serves th
     const answer = await app.request('/memo/events', { headers: { Cookie: me.cookie } });
     expect(answer.headers.get('Content-Type')).toBe('text/event-stream');
     const stream = readStream(answer);
-    await stream.until(/^event: alive\n/);
+    await stream.until(/event: alive\n/);
     return stream;
   };
   const streams = [await open(one), await open(one), await open(two)];
@@ -74,7 +75,7 @@ test('a stream needs a session, and receives no changes of other people', async 
   const [me, other] = [await logIn(), await logIn()];
   expect((await app.request('/memo/events')).status).toBe(302);
   const stream = readStream(await me.request('/memo/events'));
-  await stream.until(/^event: alive\n/);
+  await stream.until(/event: alive\n/);
   await other.send('POST', '/memo', { text: '비밀' });
   await me.send('POST', '/memo', { text: '내 글' });
   await stream.until(/^event: changed\ndata: \n\n$/);
@@ -126,7 +127,7 @@ test('streams end when shutdown begins', async () => {
   const { logIn } = createTestApp({ deps: { shutdown: stop.signal } });
   const me = await logIn();
   const stream = readStream(await me.request('/memo/events'));
-  await stream.until(/^event: alive\n/);
+  await stream.until(/event: alive\n/);
   stop.abort();
   await stream.ended();
 });
@@ -161,7 +162,7 @@ test('every page is notified when the connection to Redis is back', async () => 
   const { logIn, redis } = createTestApp({ deps: { changes } });
   const me = await logIn();
   const stream = readStream(await me.request('/memo/events'));
-  await stream.until(/^event: alive\n/);
+  await stream.until(/event: alive\n/);
   await redis.call('CLIENT', 'KILL', 'ID', id);
   await stream.until(/event: changed\n/);
   await me.send('POST', '/memo', { text: '다시 이어진 뒤' });
@@ -214,7 +215,7 @@ test('a stream ends with its session at once in any process, and other streams d
     const me = await one.logIn(id);
     const answer = await two.app.request('/memo/events', { headers: { Cookie: me.cookie } });
     const stream = readStream(answer);
-    await stream.until(/^event: alive\n/);
+    await stream.until(/event: alive\n/);
     return { ...me, stream };
   };
   const [here, phone, laptop] = [await open(), await open(), await open()];
@@ -240,11 +241,11 @@ test('a stream whose session has expired ends at a heartbeat, and other streams 
   const streams = await Promise.all(
     people.map(async (person) => readStream(await person.request('/memo/events'))),
   );
-  for (const stream of streams) await stream.until(/^event: alive\n/);
+  for (const stream of streams) await stream.until(/event: alive\n/);
   const [hash] = await redis.smembers(`user:${people.at(-1)!.id}:sessions`);
   await redis.del(`session:${hash}`);
   vi.advanceTimersByTime(25_000);
-  for (const stream of streams) await stream.until(/^event: alive\n/);
+  for (const stream of streams) await stream.until(/event: alive\n/);
   await streams.pop()!.ended();
   for (const [i, stream] of streams.entries()) {
     await people[i]!.send('POST', '/memo', { text: '아직 열려 있다' });
@@ -261,10 +262,10 @@ test('a stream continues while Redis cannot say whether its session has ended', 
   const { app, redis } = createTestApp({ deps: { sessions } });
   const { id, cookie } = await createPerson(connectTo(own.url));
   const stream = readStream(await app.request('/memo/events', { headers: { Cookie: cookie } }));
-  await stream.until(/^event: alive\n/);
+  await stream.until(/event: alive\n/);
   await own.current().kill();
   vi.advanceTimersByTime(25_000);
-  await stream.until(/^event: alive\n/);
+  await stream.until(/event: alive\n/);
   // By then, the heartbeat's command has failed, too.
   await expect(sessions.list(id)).rejects.toThrow();
   await redis.publish(`user:${id}:changes`, '');
