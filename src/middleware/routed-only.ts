@@ -7,10 +7,9 @@ import { METHOD_NAME_ALL } from 'hono/router';
  * are not counted as writes.
  */
 export function routedOnly() {
-  return createMiddleware(async (c, next) => {
-    // Middleware is registered for all methods, routes for one each.
+  return createMiddleware((c, next) => {
+    // Middleware is registered for all methods, a route for one.
     const isRouted = matchedRoutes(c).some(({ method }) => method !== METHOD_NAME_ALL);
-    if (!isRouted) return c.notFound();
-    return next();
+    return isRouted ? next() : Promise.resolve(c.notFound());
   });
 }
