@@ -98,10 +98,11 @@ describe('a member named "id"', () => {
     ['brackets', `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)},"id":1}`],
   ])('is found in %s without delay', (_, json) => {
     const source = bytes(json);
-    // Not by the clock, which goes on while another process has the core.
+    // Not by the clock, which goes on while another process has the core. This also counts the other
+    // threads of the process, which run tests as well.
     const before = process.cpuUsage();
     findIds(source);
     const { user, system } = process.cpuUsage(before);
-    expect((user + system) / 1000).toBeLessThan(200); // ms
+    expect((user + system) / 1000).toBeLessThan(2_000); // ms
   });
 });
