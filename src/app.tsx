@@ -28,8 +28,8 @@ export function createApp(context: AppContext): Hono<Env> {
 
   app.use(accessLog(log));
   app.use(countFlight(flights));
-  app.use(defaultHeaders(config.publicUrl.startsWith('https:'), shutdown));
   app.use(pageContext(context));
+  app.use(defaultHeaders(config.publicUrl.startsWith('https:'), shutdown));
   app.use(strictPath());
   app.use(sameOrigin(new URL(config.publicUrl).origin));
   app.use(

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Redis } from 'ioredis';
-import { defineScripts } from '../../src/store/scripts.ts';
+import { defineMemos, defineTake } from '../../src/store/scripts.ts';
 
 /** A copy of a response, stored under the request's method, path and `Accept-Encoding`. */
 export interface Canned {
@@ -23,7 +23,8 @@ const COST = Math.round(60e6 / Number(WRITES_PER_MINUTE)); // µs
 const BURST = Number(WRITES_PER_MINUTE) / 2;
 
 const redis = new Redis(REDIS_URL);
-defineScripts(redis);
+defineMemos(redis);
+defineTake(redis);
 
 const responses = new Map<string, Ready>(
   Object.entries<Canned>(JSON.parse(readFileSync(CANNED, 'utf8'))).map(([name, canned]) => {

@@ -1,6 +1,7 @@
 import { createMiddleware } from 'hono/factory';
 import { contentType, FORM_TYPE, JSON_TYPE, readBytes, readForm } from '../http/body.ts';
 import type { Env } from '../http/env.ts';
+import { isSafe } from '../http/methods.ts';
 import { SMALL_BODY_BYTES } from '../memo/bounds.ts';
 import type { SessionStore } from '../store/sessions.ts';
 import { lookUpSession } from './read-session.ts';
@@ -19,8 +20,7 @@ export interface ReadBodyOptions {
  */
 export function readBody({ sessions, limit = SMALL_BODY_BYTES }: ReadBodyOptions) {
   return createMiddleware<Env>(async (c, next) => {
-    const hasBody = c.req.method !== 'GET' && c.req.method !== 'HEAD';
-    const type = hasBody ? contentType(c) : '';
+    const type = isSafe(c.req.method) ? '' : contentType(c);
     try {
       if (sessions) await lookUpSession(c, sessions);
     } catch (error) {

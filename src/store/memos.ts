@@ -47,7 +47,7 @@ import { createQuota } from './quota.ts';
 import {
   type ArgsOf,
   type BytesReplyOf,
-  defineScripts,
+  defineMemos,
   type MemosOperation,
   type RedisClient,
   UNFINISHED,
@@ -118,7 +118,7 @@ export function createMemoStore(
   redis: RedisClient,
   { bulk = redis, storagePerPerson = 0 }: MemoStoreOptions = {},
 ) {
-  for (const client of [redis, bulk]) defineScripts(client);
+  for (const client of [redis, bulk]) defineMemos(client);
 
   const waitForTurn = createFairQueue(LONG_READS);
   /** Runs an operation whose reply can be long: waits for its turn, and yields if the reply is long. */

@@ -18,8 +18,6 @@ const PEOPLE = 10_000; // whose measurements are cached, a few hundred bytes eac
  */
 const takenFor = (bytes: number) => bytes * 1.25 + 64;
 
-export type Quota = ReturnType<typeof createQuota>;
-
 /**
  * Creates the quota of all people.
  * @param limit in bytes; 0: no limit, and nothing is measured

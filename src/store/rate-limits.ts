@@ -4,7 +4,7 @@
  *
  * Keys, with a TTL of a minute at most: `user:<id>:writes`, `login:<address>:<1 or 2>`.
  */
-import { defineScripts, type RedisClient } from './scripts.ts';
+import { defineTake, type RedisClient } from './scripts.ts';
 
 export interface RateLimitResult {
   allowed: boolean;
@@ -23,7 +23,7 @@ export const burstOf = (perMinute: number) => Math.ceil(perMinute / 2);
 
 /** Creates the rate limiter of all processes that use this Redis. */
 export function createRateLimiter(redis: RedisClient) {
-  defineScripts(redis);
+  defineTake(redis);
 
   return {
     /**

@@ -74,7 +74,7 @@ declare module 'ioredis' {
       operation: O,
       ...args: ArgsOf<O>
     ): Result<BytesReplyOf<O>, Context>;
-    /** ioredis declares this for strings and Buffers only; it also sends other byte arrays. */
+    /** ioredis declares this for strings and Buffers only; the elements that it has read are Buffers. */
     lrem(key: string, count: number, element: MemoBytes): Result<number, Context>;
     /**
      * rate-limits.lua: takes one unit, which costs `cost` µs, of at most `burst` at once. `wait` and
@@ -89,14 +89,16 @@ declare module 'ioredis' {
 }
 
 /** memos.lua, preceded by the bounds that it shares with the application. */
-export const MEMOS_SCRIPT = `
+const MEMOS_SCRIPT = `
 local FIRST_DATE, REPLY_BYTES, TRASH_SECONDS = ${FIRST_DATE}, ${REPLY_BYTES}, ${TRASH_SECONDS}
 ${memosLua}`;
 
-export const RATE_LIMITS_SCRIPT = rateLimitsLua;
-
-/** Defines the scripts as commands of this client. */
-export function defineScripts(redis: RedisClient): void {
+/** Defines `memos` as a command of this client. */
+export function defineMemos(redis: RedisClient): void {
   redis.defineCommand('memos', { numberOfKeys: 1, lua: MEMOS_SCRIPT });
-  redis.defineCommand('take', { numberOfKeys: 1, lua: RATE_LIMITS_SCRIPT });
+}
+
+/** Defines `take` as a command of this client. */
+export function defineTake(redis: RedisClient): void {
+  redis.defineCommand('take', { numberOfKeys: 1, lua: rateLimitsLua });
 }

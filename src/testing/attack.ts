@@ -213,20 +213,6 @@ export const sendForm = (
     ...(person && { person }),
   });
 
-export const sendJson = (
-  stage: Pick<Stage, 'port'>,
-  path: string,
-  body: unknown,
-  person: Person,
-  method = 'POST',
-) =>
-  send(stage, path, {
-    method,
-    person,
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-    headers: JSON_TYPE,
-  });
-
 /** Does something often, so many at a time. @returns all results */
 export async function repeat<T>(count: number, width: number, act: (i: number) => Promise<T>) {
   const results: T[] = [];
